@@ -35,7 +35,8 @@ type stranger struct {
 // gate is the allow list and the watch over strangers. libp2p asks its Intercept methods for new connections only, which
 // is why SetPeers closes old ones, and why streams are judged again when they come.
 type gate struct {
-	log *slog.Logger
+	log  *slog.Logger
+	life time.Duration // of a stranger's connection before its hello: strangerLife
 
 	mu        sync.Mutex
 	byID      map[peer.ID]*member
@@ -46,7 +47,7 @@ type gate struct {
 }
 
 func newGate(log *slog.Logger) *gate {
-	return &gate{log: log, strangers: make(map[network.Conn]*stranger)}
+	return &gate{log: log, life: strangerLife, strangers: make(map[network.Conn]*stranger)}
 }
 
 // SetPeers replaces the allow list and the address book. Open connections close for every peer that is not in the new
@@ -187,7 +188,7 @@ func (g *gate) connected(c network.Conn) {
 	m := g.byID[c.RemotePeer()]
 	full := m == nil && len(g.strangers) >= maxStrangers // two handshakes at the last free place
 	if m == nil && !full {
-		g.strangers[c] = &stranger{end: time.AfterFunc(strangerLife, func() { c.Close() })}
+		g.strangers[c] = &stranger{end: time.AfterFunc(g.life, func() { c.Close() })}
 	}
 	g.mu.Unlock()
 	switch {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/net/nettest"
 )
@@ -70,6 +71,7 @@ func TestWritersOfOneStreamTakeTurns(t *testing.T) {
 			}
 		}()
 	}
+	far.SetReadDeadline(time.Now().Add(time.Minute)) // a bound, should the connection break
 	record := make([]byte, size)
 	var count [writers]int
 	for range writers * each {

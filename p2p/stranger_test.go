@@ -27,6 +27,7 @@ func intrude(t *testing.T, h *Host, to string) network.Conn {
 
 func TestStrangerLearnsWhyAndIsSentAway(t *testing.T) {
 	a, b := node(t, "a"), node(t, "b")
+	a.gate.life = time.Hour // nobody is connected yet; only the hello can end a stranger's connection
 	b.SetPeers([]Peer{a.asPeer()})
 	echo(t, a, "raft")
 	refused(t, b, "a", "raft", ErrNotAdmitted, "the key of b, "+keyText(b.swarm.LocalPeer()))
@@ -65,6 +66,14 @@ func TestStrangerAdmittedWhileConnectedStays(t *testing.T) {
 	}
 }
 
+func TestSilentStrangerIsSentAway(t *testing.T) {
+	a, b := node(t, "a"), node(t, "b")
+	a.gate.life = time.Millisecond
+	b.SetPeers([]Peer{a.asPeer()})
+	c := intrude(t, b, "a")
+	until(t, "the stranger is disconnected", func() bool { return a.Stats().Strangers == 0 && c.IsClosed() })
+}
+
 func TestStrangerGetsFewStreams(t *testing.T) {
 	a, b := node(t, "a"), node(t, "b")
 	b.SetPeers([]Peer{a.asPeer()})
@@ -82,6 +91,7 @@ func TestStrangerGetsFewStreams(t *testing.T) {
 
 func TestStrangersCannotKeepPeersOut(t *testing.T) {
 	a, b := node(t, "a"), node(t, "b")
+	a.gate.life = time.Hour // so that they stay however slow this machine is
 	admit(a, b)
 	echo(t, a, "raft")
 	for i := range maxStrangers + 8 {
