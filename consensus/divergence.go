@@ -1,0 +1,197 @@
+package consensus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"carbonledger/tx"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// dispute begins to find out who is wrong at a height where a peer's running
+// hash is not ours. Callers hold the agreement's lock.
+func (n *Node) dispute(name string, height uint64) {
+	n.cfg.Logger.Error("consensus: replicas differ", "peer", name, "height", height)
+	if n.agreement.disputed == 0 {
+		n.agreement.disputed = height
+		n.run(func(ctx context.Context) { n.settle(ctx, height) })
+	}
+}
+
+// settle asks every voter for its hash at the height until a majority has the
+// same one. It is decided by count, never by office: with the majority this
+// replica goes on, against it it stops.
+func (n *Node) settle(ctx context.Context, height uint64) {
+	for ctx.Err() == nil {
+		own, ok, err := n.hashAt(height)
+		if err != nil || !ok {
+			n.fail(fmt.Errorf("consensus: read the hash of height %d: %w", height, err))
+			return
+		}
+		winner, friend := n.tally(ctx, height, own)
+		switch {
+		case winner == nil:
+			// No majority is known: replicate on, acknowledge nothing.
+		case bytes.Equal(winner, own[:]):
+			n.agreement.mu.Lock()
+			n.agreement.disputed = 0
+			n.agreement.wake()
+			n.agreement.mu.Unlock()
+			return
+		default:
+			n.diverged(ctx, height, friend)
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(n.cfg.Timing.Lease / 2):
+		}
+	}
+}
+
+// tally counts the voters' hashes at a height. It returns the majority's, nil
+// while there is none, and a peer that has it.
+func (n *Node) tally(ctx context.Context, height uint64, own tx.ID) (winner []byte, friend string) {
+	voters := n.voters()
+	count := map[string]int{}
+	for _, v := range voters {
+		hash := own[:]
+		if v.Name != n.cfg.Name {
+			var a answer
+			if err := n.ask(ctx, v.Name, question{Hash: &height}, &a); err != nil || a.Hash == nil {
+				continue
+			}
+			hash = a.Hash
+		}
+		count[string(hash)]++
+		if count[string(hash)] > len(voters)/2 {
+			winner = hash
+		}
+		if v.Name != n.cfg.Name && !bytes.Equal(hash, own[:]) {
+			friend = v.Name
+		}
+	}
+	return winner, friend
+}
+
+// diverged stops this replica: it is wrong. A leader first stops proposing and
+// acknowledging, and hands over. Then it finds the first transaction that
+// differs and leaves a file that names it.
+func (n *Node) diverged(ctx context.Context, height uint64, friend string) {
+	n.stopProposing()
+	if n.isLeader() {
+		if err := n.raft.LeadershipTransfer().Error(); err != nil {
+			n.cfg.Logger.Error("consensus: hand over", "error", err)
+		}
+	}
+	d := n.firstDifference(ctx, height, friend)
+	text := fmt.Sprintf("height %d", d.Height)
+	if d.Transaction != "" {
+		text += ", transaction " + d.Transaction
+	}
+	if err := n.writeDivergence(d); err != nil {
+		n.cfg.Logger.Error("consensus: write what differs", "error", err)
+	}
+	n.fail(fmt.Errorf("consensus: %s: %w: first at %s (%s has %s, here is %s). Its data is kept for inspection; "+
+		"to rejoin, start from an empty state directory, which takes a snapshot from the leader",
+		n.cfg.Name, ErrDiverged, text, d.Peer, d.Theirs, d.Ours))
+}
+
+// difference is the first thing in which two replicas differ.
+type difference struct {
+	Height      uint64 `json:"height"`
+	Peer        string `json:"peer"`
+	Ours        string `json:"ours"`
+	Theirs      string `json:"theirs"`
+	Position    int    `json:"position"`
+	Transaction string `json:"transaction,omitempty"`
+}
+
+// firstDifference bisects the heights up to one that differs: hashes are
+// chained, so they agree below the first difference and nowhere above.
+func (n *Node) firstDifference(ctx context.Context, height uint64, friend string) difference {
+	low, high := uint64(0), height
+	for low+1 < high {
+		middle := low + (high-low)/2
+		own, theirs, err := n.hashes(ctx, middle, friend)
+		switch {
+		case err != nil:
+			n.cfg.Logger.Error("consensus: look for the first difference", "height", middle, "error", err)
+			low = high - 1
+		case own == theirs:
+			low = middle
+		default:
+			high = middle
+		}
+	}
+	d := difference{Height: high, Peer: friend, Position: -1}
+	if own, theirs, err := n.hashes(ctx, high, friend); err == nil {
+		d.Ours, d.Theirs = own.String(), theirs.String()
+	}
+	d.Position, d.Transaction = n.firstTransaction(ctx, high, friend)
+	return d
+}
+
+func (n *Node) hashes(ctx context.Context, height uint64, friend string) (own, theirs tx.ID, err error) {
+	own, ok, err := n.hashAt(height)
+	if err != nil || !ok {
+		return own, theirs, fmt.Errorf("consensus: no hash of height %d: %w", height, err)
+	}
+	var a answer
+	if err := n.ask(ctx, friend, question{Hash: &height}, &a); err != nil {
+		return own, theirs, err
+	}
+	if len(a.Hash) != len(theirs) {
+		return own, theirs, errors.New("consensus: " + a.Missing)
+	}
+	return own, tx.ID(a.Hash), nil
+}
+
+// firstTransaction compares what each transaction of a block wrote.
+func (n *Node) firstTransaction(ctx context.Context, height uint64, friend string) (int, string) {
+	own, err := n.Ledger().Trace(height)
+	var a answer
+	if err != nil || n.ask(ctx, friend, question{Trace: height}, &a) != nil {
+		return -1, ""
+	}
+	for i := range own {
+		if i < len(a.Trace) && own[i] == a.Trace[i] {
+			continue
+		}
+		v := n.Ledger().View()
+		defer v.Close()
+		record, ok, err := v.Block(height)
+		if err != nil || !ok {
+			return i, ""
+		}
+		block, ok := tx.DecodeBlock(record.Block)
+		if !ok || i >= len(block.Transactions) {
+			return i, ""
+		}
+		id, err := tx.TransactionID(n.cfg.Founding.Hash, block.Transactions[i])
+		if err != nil {
+			return i, ""
+		}
+		return i, id.String()
+	}
+	return -1, ""
+}
+
+func (n *Node) writeDivergence(d difference) error {
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	fs := n.cfg.FS
+	f, err := fs.Create(fs.PathJoin(fs.PathDir(n.cfg.StateDir), fmt.Sprintf("divergence-%d.json", d.Height)), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Sync(), f.Close())
+}

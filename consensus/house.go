@@ -1,0 +1,278 @@
+package consensus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"carbonledger/tx"
+
+	"github.com/hashicorp/raft"
+)
+
+// maxClockOffset is how far a leader's clock may be from the median of the
+// voters' before it hands over.
+const maxClockOffset = 2 * time.Second
+
+// keepHouse does what is due from time to time: snapshots by the size of the
+// log, hints to disk, membership as the ledger lists it, and the leader's
+// fitness for office.
+func (n *Node) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(n.cfg.Timing.Lease / 2)
+	defer tick.Stop()
+	office, saved := time.Time{}, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.done:
+			return
+		case <-tick.C:
+		}
+		n.watchDisk()
+		if time.Since(saved) >= time.Second {
+			if err := n.memory.save(); err != nil {
+				n.fail(err)
+				return
+			}
+			saved = time.Now()
+		}
+		if n.cfg.Log.Bytes() > n.cfg.SnapshotLogBytes {
+			n.snapshot()
+		}
+		if !n.isLeader() {
+			office = time.Time{}
+			continue
+		}
+		if office.IsZero() {
+			office = time.Now()
+		}
+		n.changeMembership()
+		if why := n.unfit(time.Since(office)); why != "" {
+			n.cfg.Logger.Warn("consensus: hands over leadership", "because", why)
+			if err := n.raft.LeadershipTransfer().Error(); err != nil {
+				n.cfg.Logger.Warn("consensus: hand over", "error", err)
+			}
+		}
+	}
+}
+
+// snapshot freezes the state and lets Raft cut its log.
+func (n *Node) snapshot() {
+	err := n.raft.Snapshot().Error()
+	if err != nil && err != raft.ErrNothingNewToSnapshot {
+		n.cfg.Logger.Error("consensus: take a snapshot", "error", err)
+	}
+}
+
+// Snapshot takes a snapshot now and lets Raft cut its log.
+func (n *Node) Snapshot() error {
+	r := n.running()
+	if r == nil {
+		return ErrNoLeader
+	}
+	if err := r.Snapshot().Error(); err != nil {
+		return fmt.Errorf("consensus: take a snapshot: %w", err)
+	}
+	return nil
+}
+
+// HandOver moves the leadership from this node to a voter. It returns when Raft
+// has moved it, or an error where this node does not lead or the voter is too
+// far behind.
+func (n *Node) HandOver(to string) error {
+	v, ok := n.validator(to)
+	r := n.running()
+	if !ok || r == nil {
+		return fmt.Errorf("consensus: hand over to %q: no such validator, or this node has not started", to)
+	}
+	s := server(v)
+	if err := r.LeadershipTransferToServer(s.ID, s.Address).Error(); err != nil {
+		return fmt.Errorf("consensus: hand over to %s: %w", to, err)
+	}
+	return nil
+}
+
+// unfit says why this leader should hand over; empty while it need not.
+func (n *Node) unfit(inOffice time.Duration) string {
+	if full := n.diskFull(); full != nil {
+		return full.Error()
+	}
+	if off := n.clockOffset(); !n.cfg.Founding.ScriptClock && (off > maxClockOffset || off < -maxClockOffset) {
+		return fmt.Sprintf("its clock is %v off the median of the voters'", -off)
+	}
+	return n.elsewhere(inOffice)
+}
+
+// clockOffset is how far the median of all voters' clocks is ahead of ours.
+func (n *Node) clockOffset() time.Duration {
+	n.agreement.mu.Lock()
+	defer n.agreement.mu.Unlock()
+	offsets := []time.Duration{0}
+	for _, v := range n.voters() {
+		if p := n.agreement.peers[v.Name]; v.Name != n.cfg.Name && p != nil && n.fresh(p) {
+			offsets = append(offsets, p.offset)
+		}
+	}
+	slices.Sort(offsets)
+	return offsets[len(offsets)/2]
+}
+
+// fresh says whether a peer was heard within two leases. Callers hold the
+// agreement's lock.
+func (n *Node) fresh(p *peer) bool { return time.Since(p.heard) < 2*n.cfg.Timing.Lease }
+
+// elsewhere says that a voter of the primary site should lead, once this
+// leader of another site has been in office for ten leases.
+func (n *Node) elsewhere(inOffice time.Duration) string {
+	if n.cfg.PrimarySite == "" || inOffice < 10*n.cfg.Timing.Lease {
+		return ""
+	}
+	if me, ok := n.validator(n.cfg.Name); !ok || me.Site == n.cfg.PrimarySite {
+		return ""
+	}
+	n.agreement.mu.Lock()
+	defer n.agreement.mu.Unlock()
+	for _, v := range n.voters() {
+		p := n.agreement.peers[v.Name]
+		if v.Site == n.cfg.PrimarySite && p != nil && n.fresh(p) && p.agreed == n.agreement.own.Height {
+			n.run(func(context.Context) {
+				if err := n.HandOver(v.Name); err != nil {
+					n.cfg.Logger.Warn("consensus: hand over to the primary site", "error", err)
+				}
+			})
+			return ""
+		}
+	}
+	return ""
+}
+
+// changeMembership moves Raft's configuration one step towards the ledger's
+// list of validators.
+func (n *Node) changeMembership() {
+	future := n.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return
+	}
+	want := map[raft.ServerID]raft.Server{}
+	for _, v := range n.Validators() {
+		s := server(v)
+		want[s.ID] = s
+	}
+	have := map[raft.ServerID]raft.Server{}
+	for _, s := range future.Configuration().Servers {
+		have[s.ID] = s
+		if _, ok := want[s.ID]; !ok {
+			n.cfg.Logger.Info("consensus: removes a server", "id", s.ID)
+			n.logChange(n.raft.RemoveServer(s.ID, 0, n.cfg.Timing.Lease))
+			return
+		}
+	}
+	for _, v := range n.Validators() {
+		s := server(v)
+		h, known := have[s.ID]
+		if known && h.Suffrage == s.Suffrage {
+			continue
+		}
+		n.cfg.Logger.Info("consensus: changes a server", "id", s.ID, "to", s.Suffrage)
+		switch {
+		case s.Suffrage == raft.Voter:
+			n.logChange(n.raft.AddVoter(s.ID, s.Address, 0, n.cfg.Timing.Lease))
+		case known:
+			n.logChange(n.raft.DemoteVoter(s.ID, 0, n.cfg.Timing.Lease))
+		default:
+			n.logChange(n.raft.AddNonvoter(s.ID, s.Address, 0, n.cfg.Timing.Lease))
+		}
+		return
+	}
+}
+
+func (n *Node) logChange(f raft.IndexFuture) {
+	if err := f.Error(); err != nil {
+		n.cfg.Logger.Warn("consensus: change the membership", "error", err)
+	}
+}
+
+// watchDisk refuses submissions while the disk is nearly full; freeing space
+// heals it.
+func (n *Node) watchDisk() {
+	if n.cfg.FreeDisk == nil {
+		return
+	}
+	free, err := n.cfg.FreeDisk()
+	if err == nil && free < n.cfg.MinFreeDisk {
+		err = fmt.Errorf("%w: the data directory has %d MiB free, %d MiB are the least: free some space", ErrOverloaded, free>>20, n.cfg.MinFreeDisk>>20)
+	} else if err != nil {
+		err = fmt.Errorf("%w: the free space of the data directory is not known: %v", ErrOverloaded, err)
+	}
+	n.disk.Store(&err)
+}
+
+func (n *Node) diskFull() error {
+	if p := n.disk.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// reloadValidators reads the list from the ledger, and tells the network and
+// the reporters where it changed.
+func (n *Node) reloadValidators() {
+	v := n.Ledger().View()
+	list, err := v.Validators()
+	v.Close()
+	if err != nil {
+		n.fail(fmt.Errorf("consensus: read the validators: %w", err))
+		return
+	}
+	if old := n.validators.Load(); old != nil && slices.EqualFunc(*old, list, func(a, b tx.Validator) bool { return a.Equal(&b) }) {
+		return
+	}
+	n.validators.Store(&list)
+	n.cfg.OnValidators(list)
+	keep := map[string]bool{}
+	for _, v := range list {
+		keep[v.Name] = true
+		if v.Name == n.cfg.Name || n.reporting[v.Name] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(n.ctx)
+		n.reporting[v.Name] = cancel
+		n.run(func(context.Context) { n.reportTo(ctx, v.Name) })
+	}
+	for name, cancel := range n.reporting {
+		if !keep[name] {
+			cancel()
+			delete(n.reporting, name)
+		}
+	}
+}
+
+// Validators are those that the ledger lists.
+func (n *Node) Validators() []tx.Validator { return *n.validators.Load() }
+
+func (n *Node) validator(name string) (tx.Validator, bool) {
+	for _, v := range n.Validators() {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return tx.Validator{}, false
+}
+
+func (n *Node) voters() []tx.Validator {
+	var voters []tx.Validator
+	for _, v := range n.Validators() {
+		if v.Voter {
+			voters = append(voters, v)
+		}
+	}
+	return voters
+}
+
+// isVoter says whether the ledger lists this very data directory as a voter.
+func (n *Node) isVoter() bool {
+	v, ok := n.validator(n.cfg.Name)
+	return ok && v.Voter && server(v).ID == n.cfg.serverID()
+}

@@ -1,0 +1,77 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+
+	"carbonledger/consensus"
+)
+
+// Config is what an operator decides about a node. The names of the flags and
+// of the configuration file's keys are those of the fields in lower case with
+// hyphens.
+type Config struct {
+	// Data is the directory that "init node" made; the genesis document is
+	// Data/genesis.toml unless Genesis names another file.
+	Data    string
+	Genesis string
+	// Passphrase opens the key files.
+	Passphrase string
+	// P2PListen are multiaddrs; none: the address that genesis gives.
+	P2PListen []string
+	// APIListen is host:port of the gRPC service; beyond loopback it needs
+	// TLSCert and TLSKey.
+	APIListen       string
+	TLSCert, TLSKey string
+	// MetricsListen is host:port of the Prometheus page; empty for none.
+	MetricsListen string
+	// Profile is "wan" or "loopback": see consensus.Timing.
+	Profile string
+	// MinFreeDisk in bytes: below it the node refuses writes and does not lead.
+	MinFreeDisk uint64
+	// CheckConservation adds up every account after every block: for tests,
+	// it is slow.
+	CheckConservation bool
+	Version           string
+	Logger            *slog.Logger
+}
+
+func (c *Config) timing() (consensus.Timing, error) {
+	switch c.Profile {
+	case "", "wan":
+		return consensus.DefaultTiming, nil
+	case "loopback":
+		return consensus.LoopbackTiming, nil
+	}
+	return consensus.Timing{}, fmt.Errorf("node: profile %q: use wan or loopback", c.Profile)
+}
+
+// Check finds what would keep the node from starting, without starting it.
+func (c *Config) Check() error {
+	if _, err := c.timing(); err != nil {
+		return err
+	}
+	if c.Data == "" {
+		return fmt.Errorf("node: no data directory: give --data, as made by \"carbonledger init node\"")
+	}
+	for name, address := range map[string]string{"--api-listen": c.APIListen, "--metrics-listen": c.MetricsListen} {
+		if address == "" && name == "--metrics-listen" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return fmt.Errorf("node: %s %q is not host:port: %w", name, address, err)
+		}
+	}
+	return nil
+}
+
+// freeDisk is how many bytes an ordinary user may still write below dir.
+func freeDisk(dir string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("node: free space of %s: %w", dir, err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}

@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+
+	"carbonledger/consensus"
+)
+
+// Wire carries streams between the nodes of a cluster through pipes. It can be
+// cut between any two nodes, which also breaks what is open.
+type Wire struct {
+	mu        sync.Mutex
+	listeners map[string]map[string]*listener
+	cut       map[[2]string]bool
+	open      map[*conn]bool
+}
+
+// NewWire makes a wire that connects everyone.
+func NewWire() *Wire {
+	return &Wire{listeners: map[string]map[string]*listener{}, cut: map[[2]string]bool{}, open: map[*conn]bool{}}
+}
+
+// At is the wire as the node of this name sees it.
+func (w *Wire) At(name string) consensus.Network { return port{w, name} }
+
+// Cut separates a from each of others, both ways.
+func (w *Wire) Cut(a string, others ...string) {
+	w.mu.Lock()
+	var broken []*conn
+	for _, b := range others {
+		w.cut[[2]string{a, b}], w.cut[[2]string{b, a}] = true, true
+	}
+	for c := range w.open {
+		if w.cut[[2]string{c.local, c.remote}] {
+			broken = append(broken, c)
+		}
+	}
+	w.mu.Unlock()
+	for _, c := range broken {
+		_ = c.Close()
+	}
+}
+
+// Heal connects everyone again.
+func (w *Wire) Heal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.cut)
+}
+
+type port struct {
+	wire *Wire
+	name string
+}
+
+func (p port) Listen(name string) (net.Listener, error) {
+	w := p.wire
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.listeners[p.name] == nil {
+		w.listeners[p.name] = map[string]*listener{}
+	}
+	if w.listeners[p.name][name] != nil {
+		return nil, fmt.Errorf("cluster: %s listens for %s already", p.name, name)
+	}
+	l := &listener{port: p, name: name, accept: make(chan net.Conn), closed: make(chan struct{})}
+	w.listeners[p.name][name] = l
+	return l, nil
+}
+
+func (p port) Dial(ctx context.Context, to, name string) (net.Conn, error) {
+	w := p.wire
+	w.mu.Lock()
+	if w.cut[[2]string{p.name, to}] {
+		w.mu.Unlock()
+		// A cut line says nothing: the caller finds out when its time is up.
+		<-ctx.Done()
+		return nil, fmt.Errorf("cluster: %s to %s: %w", p.name, to, ctx.Err())
+	}
+	l := w.listeners[to][name]
+	if l == nil {
+		w.mu.Unlock()
+		return nil, fmt.Errorf("cluster: %s does not listen for %s", to, name)
+	}
+	near, far := net.Pipe()
+	a, b := &conn{near, w, p.name, to}, &conn{far, w, to, p.name}
+	w.open[a], w.open[b] = true, true
+	w.mu.Unlock()
+	select {
+	case l.accept <- b:
+		return a, nil
+	case <-l.closed:
+	case <-ctx.Done():
+	}
+	_, _ = a.Close(), b.Close()
+	return nil, fmt.Errorf("cluster: %s does not accept %s", to, name)
+}
+
+type listener struct {
+	port   port
+	name   string
+	accept chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.accept:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error {
+	l.once.Do(func() {
+		l.port.wire.mu.Lock()
+		delete(l.port.wire.listeners[l.port.name], l.name)
+		l.port.wire.mu.Unlock()
+		close(l.closed)
+	})
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return address(l.port.name) }
+
+// address is a node's name as a net.Addr.
+type address string
+
+func (a address) Network() string { return "pipe" }
+func (a address) String() string  { return string(a) }
+
+type conn struct {
+	net.Conn
+	wire          *Wire
+	local, remote string
+}
+
+func (c *conn) LocalAddr() net.Addr  { return address(c.local) }
+func (c *conn) RemoteAddr() net.Addr { return address(c.remote) }
+
+func (c *conn) Close() error {
+	c.wire.mu.Lock()
+	delete(c.wire.open, c)
+	c.wire.mu.Unlock()
+	return c.Conn.Close()
+}
