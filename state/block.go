@@ -1,0 +1,122 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"io"
+
+	"carbonledger/tx"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// runningTag begins what the running hash hashes.
+const runningTag = "carbonledger/running/v1\x00"
+
+// putTag marks a put among a block's writes; the ledger deletes nothing yet.
+const putTag = 1
+
+// runningHash is hash(h) = SHA-256(tag ‖ hash(h−1) ‖ SHA-256(block) ‖
+// SHA-256(writes in key order)). A write is putTag, the key and the value, each
+// after its length as uvarint. For h = 0 the genesis hash stands for hash(h−1)
+// and no bytes for the block.
+func runningHash(previous tx.ID, block []byte, writes []*cell) tx.ID {
+	h := sha256.New()
+	var b []byte
+	for _, c := range writes {
+		b = binary.AppendUvarint(append(b, putTag), uint64(len(c.key)))
+		b = append(b, c.key...)
+		b = binary.AppendUvarint(b, uint64(len(c.value)))
+		b = append(b, c.value...)
+		if len(b) > arenaBytes {
+			b = write(h, b)[:0]
+		}
+	}
+	write(h, b)
+	puts, raw := h.Sum(nil), sha256.Sum256(block)
+	h.Reset()
+	_, _ = io.WriteString(h, runningTag)
+	write(h, previous[:])
+	write(h, raw[:])
+	write(h, puts)
+	return tx.ID(h.Sum(nil))
+}
+
+// write exists because hash.Hash never fails.
+func write(h hash.Hash, b []byte) []byte {
+	_, _ = h.Write(b)
+	return b
+}
+
+// work is a block on its way: what came, and what its verification said.
+type work struct {
+	entry     Entry
+	block     *tx.Block // nil: the bytes are no block
+	verified  []tx.Verified
+	rejection []error
+}
+
+// execute runs a block over the exec's overlay. It writes nothing to disk.
+func (x *exec) execute(w *work, height uint64) (receipts []tx.Receipt, trace []byte) {
+	x.height, x.version = height, x.facts.version
+	before := x.facts
+	if w.block != nil {
+		x.facts.time = x.chain.tick(x.facts.time, w.block.Stamp)
+		receipts = make([]tx.Receipt, len(w.verified))
+		trace = make([]byte, 0, 8*len(w.verified))
+		for i := range w.verified {
+			receipts[i] = x.run(w.verified[i], w.rejection[i], w.block.Transactions[i], uint32(i))
+			trace = binary.BigEndian.AppendUint64(trace, x.trace.Sum64())
+		}
+	}
+	x.begin()
+	if x.facts != before {
+		x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
+	}
+	x.accounts.blockEnds()
+	return receipts, trace
+}
+
+// tracedBlocks is how far back Trace answers.
+const tracedBlocks = 1000
+
+// fill puts everything that a block changes into one batch. The applied index
+// travels with the balances: a crash before it reaches the disk loses both and
+// Raft's log replays the block; after it the entry is skipped.
+func fill(b *pebble.Batch, writes []*cell, record *tx.BlockRecord, index uint64, trace []byte) error {
+	for _, c := range writes {
+		d := b.SetDeferred(len(c.key), len(c.value))
+		copy(d.Key, c.key)
+		copy(d.Value, c.value)
+		if err := d.Finish(); err != nil {
+			return err
+		}
+	}
+	h := record.Height
+	if h > 0 {
+		d := b.SetDeferred(9, record.Size())
+		copy(d.Key, heightKey(localBlock, h))
+		if _, err := record.MarshalToSizedBuffer(d.Value); err != nil {
+			return err
+		}
+		if err := d.Finish(); err != nil {
+			return err
+		}
+	}
+	local := []struct{ key, value []byte }{
+		{heightKey(localHash, h), record.Hash},
+		{heightKey(localTrace, h), trace},
+		{[]byte{localHead}, append(appendNumbers(nil, int64(h)), record.Hash...)},
+		{[]byte{localApplied}, appendNumbers(nil, int64(index))},
+	}
+	for _, l := range local {
+		if err := b.Set(l.key, l.value, nil); err != nil {
+			return err
+		}
+	}
+	if h > tracedBlocks {
+		return b.Delete(heightKey(localTrace, h-tracedBlocks), nil)
+	}
+	return nil
+}

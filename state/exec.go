@@ -1,0 +1,60 @@
+package state
+
+import (
+	"carbonledger/tx"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// exec runs transactions, one at a time, over an overlay.
+type exec struct {
+	*overlay
+	chain *chain
+	facts facts
+	// version of the rules that this block follows; facts.version may already
+	// be the next block's.
+	version uint32
+	height  uint64
+
+	// Of the transaction that runs:
+	asker     account
+	cosigners []tx.Role
+	verified  tx.Verified
+	op        int
+
+	accounts accountCache
+}
+
+func newExec(c *chain, store pebble.Reader, f facts) *exec {
+	return &exec{overlay: newOverlay(store), chain: c, facts: f, version: f.version, accounts: newAccountCache()}
+}
+
+// saved is what a rollback restores beside the overlay.
+type saved struct {
+	facts facts
+	dirty bool
+}
+
+func (x *exec) save() saved {
+	x.begin()
+	return saved{x.facts, x.accounts.dirty}
+}
+
+func (x *exec) restore(s saved) {
+	x.rollBack()
+	x.facts = s.facts
+	// A key or an account that the transaction made is gone again; what the
+	// cache would say of it was never asked.
+	x.accounts.dirty = s.dirty
+}
+
+func no(r tx.Reason) *tx.Rejection { return &tx.Rejection{Reason: r} }
+
+func about(r tx.Reason, subject string) *tx.Rejection {
+	return &tx.Rejection{Reason: r, Subject: subject}
+}
+
+// short is a no with numbers: what there was, or may be, and what was asked for.
+func short[A, B ~int64 | ~int32 | ~uint32](r tx.Reason, subject string, have A, want B) *tx.Rejection {
+	return &tx.Rejection{Reason: r, Subject: subject, Have: int64(have), Want: int64(want)}
+}

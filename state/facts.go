@@ -1,0 +1,90 @@
+package state
+
+import (
+	"fmt"
+
+	"carbonledger/tx"
+)
+
+// facts are the few things that every rule may read. They are one record,
+// written when a block changed it.
+type facts struct {
+	time         tx.Instant
+	version      uint32 // of the next block
+	transactions uint64 // with a stored receipt
+	openDay      tx.Day // 0: none is open
+	lastDay      tx.Day // last day that was opened
+	pagesMissing uint32 // of the opening position
+}
+
+func (f *facts) day() tx.Day { return f.time.Day() }
+
+func (f *facts) encode(b []byte) []byte {
+	return appendNumbers(b, int64(f.time), int64(f.version), int64(f.transactions),
+		int64(f.openDay), int64(f.lastDay), int64(f.pagesMissing))
+}
+
+func decodeFacts(b []byte) facts {
+	var time, version, transactions, openDay, lastDay, pages int64
+	numbers(b, &time, &version, &transactions, &openDay, &lastDay, &pages)
+	return facts{tx.Instant(time), uint32(version), uint64(transactions), tx.Day(openDay), tx.Day(lastDay), uint32(pages)}
+}
+
+// chain is what genesis fixed for ever.
+type chain struct {
+	tx.Founding
+	instrument map[string]tx.Instrument
+	holiday    map[tx.Day]bool
+}
+
+// maxInstruments bounds the sums of the composite: see market.
+const maxInstruments = 64
+
+func newChain(f tx.Founding) (*chain, error) {
+	c := &chain{Founding: f, instrument: map[string]tx.Instrument{}, holiday: map[tx.Day]bool{}}
+	if f.ProtocolVersion < 1 || f.ProtocolVersion > ProtocolVersion {
+		return nil, fmt.Errorf("state: genesis asks for protocol version %d, this program knows 1 to %d: use a program that fits", f.ProtocolVersion, ProtocolVersion)
+	}
+	if len(f.Instruments) > maxInstruments {
+		return nil, fmt.Errorf("state: genesis has %d instruments, at most %d are possible", len(f.Instruments), maxInstruments)
+	}
+	if f.Start < 0 || f.Start > maxInstant {
+		return nil, fmt.Errorf("state: genesis starts at %d ms, which is no time between 1970 and 9999", f.Start)
+	}
+	for _, i := range f.Instruments {
+		if _, twice := c.instrument[i.Code]; twice || !validID(i.Code) || i.ReferencePrice < 0 || i.ReferencePrice > maxPrice {
+			return nil, fmt.Errorf("state: genesis names the instrument %q twice, or its code or price is impossible", i.Code)
+		}
+		c.instrument[i.Code] = i
+	}
+	for _, d := range f.ClosedDays {
+		c.holiday[d] = true
+	}
+	return c, nil
+}
+
+const (
+	// maxInstant is the last millisecond of the year 9999 in UTC+8: a Day has
+	// four digits of year.
+	maxInstant tx.Instant = 253_402_271_999_999
+	// maxStep is the most that one block moves ledger time on a wall clock.
+	maxStep tx.Instant = 10 * 60 * 1000
+	// maxPrice keeps prices times weights, and times the terms of a limit,
+	// within 63 bits.
+	maxPrice tx.Fen = 1_000_000_000_000
+)
+
+// tick is ledger time after a block with this stamp: a wall clock never goes
+// back and never jumps; a script clock moves by SetClock only.
+func (c *chain) tick(now, stamp tx.Instant) tx.Instant {
+	if c.ScriptClock {
+		return now
+	}
+	return max(now, min(stamp, now+maxStep, maxInstant))
+}
+
+// businessDay: Monday to Friday without the calendar's closed days.
+func (c *chain) businessDay(d tx.Day) bool {
+	w := d.Weekday()
+	return w >= 1 && w <= 5 && !c.holiday[d]
+}

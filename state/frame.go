@@ -1,0 +1,136 @@
+package state
+
+import (
+	"errors"
+
+	"carbonledger/tx"
+)
+
+// The frame is what every transaction passes before its operations' rules, in
+// this order, which is part of the protocol (DESIGN.md):
+//
+//  1. Encoding and signatures hold.
+//  2. The same body has a receipt: that is the answer, for ever.
+//  3. Chain, party, keys: may these keys act for this party?
+//  4. The reference is free.
+//
+// Up to here a no is an answer only: it consumes no reference and leaves no
+// record, because anybody can make such a transaction in anybody's name. From
+// here on the outcome is stored and the reference is used up:
+//
+//  5. The expiry has not passed.
+//  6. Each operation, in order: version, opening position, role, its rule.
+
+// run executes one transaction of a block and answers with its receipt. The
+// receipt's bytes belong to the caller.
+func (x *exec) run(v tx.Verified, verifyError error, raw []byte, position uint32) tx.Receipt {
+	s := x.save()
+	r := tx.Receipt{Height: x.height, Position: position, Time: x.facts.time}
+	if verifyError != nil {
+		x.unverified(&r, verifyError, raw)
+		return r
+	}
+	body, id := v.Body(), v.ID()
+	r.Id, r.Party, r.Reference = append(x.room(32)[:0], id[:]...), body.Party, body.Reference
+	reference := x.at(keyOf2(x.key(), rangeReference, body.Party, body.Reference))
+	if string(reference.value) == string(id[:]) {
+		return x.firstReceipt(&id)
+	}
+	if n := x.admit(v); n != nil {
+		refuse(&r, n)
+		return r
+	}
+	if reference.exists() {
+		refuse(&r, no(tx.ReferenceReused))
+		r.FirstId = reference.value
+		return r
+	}
+	x.verified = v
+	if n := x.operations(body); n != nil {
+		x.restore(s)
+		refuse(&r, n)
+	}
+	// Past this point the outcome stands, accepted or not.
+	x.facts.transactions++
+	r.Time = x.facts.time
+	x.set(reference, r.Id)
+	x.setMessage(x.at(receiptKey(x.key(), &id)), &r)
+	return r
+}
+
+func refuse(r *tx.Receipt, n *tx.Rejection) {
+	r.Reason, r.Operation, r.Subject, r.Have, r.Want = n.Reason, n.Operation, n.Subject, n.Have, n.Want
+}
+
+// unverified answers a transaction whose encoding or signatures do not hold.
+func (x *exec) unverified(r *tx.Receipt, verifyError error, raw []byte) {
+	var n *tx.Rejection
+	if !errors.As(verifyError, &n) {
+		panic(failure{verifyError})
+	}
+	refuse(r, n)
+	if id, err := tx.TransactionID(x.chain.Hash, raw); err == nil {
+		r.Id = id[:]
+	}
+}
+
+func (x *exec) firstReceipt(id *tx.ID) tx.Receipt {
+	c := x.at(receiptKey(x.key(), id))
+	if !c.exists() {
+		panic("state: a used reference has no receipt")
+	}
+	var r tx.Receipt
+	decode(c.value, &r)
+	return r
+}
+
+// admit checks whether the signing keys may act for the asking party.
+func (x *exec) admit(v tx.Verified) *tx.Rejection {
+	body := v.Body()
+	if body.ChainId != x.chain.ChainID {
+		return about(tx.WrongChain, body.ChainId)
+	}
+	asker, ok := x.account(body.Party)
+	if !ok {
+		return about(tx.UnknownParty, body.Party)
+	}
+	x.asker, x.cosigners = asker, x.cosigners[:0]
+	own := false
+	signers := v.Signers()
+	for i := range signers {
+		k, ok := x.keyOwner(&signers[i])
+		switch {
+		case !ok:
+			return about(tx.UnknownKey, signers[i].String())
+		case k.revoked != 0:
+			return about(tx.KeyRevoked, signers[i].String()+" of "+k.party)
+		case k.party == asker.id:
+			own = true
+			continue
+		}
+		other, ok := x.account(k.party)
+		if !ok {
+			panic("state: a key belongs to a party that has no account: " + k.party)
+		}
+		x.cosigners = append(x.cosigners, other.role)
+	}
+	if !own {
+		return about(tx.NotSignedByParty, body.Party)
+	}
+	return nil
+}
+
+// operations runs all operations of a transaction, or returns the first no.
+func (x *exec) operations(body *tx.Body) *tx.Rejection {
+	if body.Expiry != 0 && body.Expiry < x.facts.time {
+		return short(tx.Expired, "", body.Expiry, x.facts.time)
+	}
+	for i := range body.Operations {
+		x.op = i
+		if n := x.operation(&body.Operations[i]); n != nil {
+			n.Operation = uint32(i)
+			return n
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package state
+
+import (
+	"encoding/binary"
+
+	"carbonledger/tx"
+)
+
+// The key space. One byte says the range; what follows is in the order in
+// which lists show it. Ids and codes hold no zero byte, so a zero byte ends
+// them.
+//
+// The running hash covers every put in a range below localRanges. What lies at
+// or above it is this node's own: it follows from the blocks, or from Raft.
+const (
+	rangeFacts        byte = 0x01 // → facts
+	rangeParty        byte = 0x02 // party → tx.Party
+	rangeKey          byte = 0x03 // scheme, public key → keyFacts
+	rangeReference    byte = 0x04 // party 0 reference → transaction id
+	rangeReceipt      byte = 0x05 // transaction id → tx.Receipt
+	rangeHolding      byte = 0x06 // party 0 instrument → tonnes, 8 bytes
+	rangeMoney        byte = 0x07 // party → fen, 8 bytes
+	rangeHoldingAtOld byte = 0x08 // party 0 instrument → tonnes brought forward
+	rangeMoneyAtOld   byte = 0x09 // party → fen brought forward
+	rangeSupply       byte = 0x0a // instrument → supply
+	rangeMoneySupply  byte = 0x0b // → moneySupply
+	rangeDocument     byte = 0x0c // party 0 instrument 0 document → nothing
+	rangeCancellation byte = 0x0d // cancellation → nothing
+	rangeClose        byte = 0x0e // instrument → last close, 8 bytes
+	rangeMarket       byte = 0x0f // → market
+	rangeBulletin     byte = 0x10 // day → tx.Bulletin of a closed day
+	rangeYearTotals   byte = 0x11 // year → tx.YearTotals
+	rangeYearTrader   byte = 0x12 // year, party → nothing
+	rangeOrderFill    byte = 0x13 // party 0 reference → tx.OrderFill
+	rangeParameter    byte = 0x14 // name → list of tx.ParameterValue
+	rangeObligation   byte = 0x15 // year, region 0 entity → tx.Obligation
+	rangeYear         byte = 0x16 // year → yearFacts
+	rangeValidators   byte = 0x17 // → list of tx.Validator
+	rangeOpening      byte = 0x18 // → tx.BringForward
+	rangeOpeningSums  byte = 0x19 // → openingSums
+
+	localRanges   byte = 0x80
+	localFormat   byte = 0x80 // → format of the key space, 8 bytes
+	localGenesis  byte = 0x81 // → genesis hash
+	localApplied  byte = 0x82 // → Raft index of the newest applied entry, 8 bytes
+	localHead     byte = 0x83 // → height, 8 bytes, and running hash
+	localBlock    byte = 0x84 // height → tx.BlockRecord
+	localHash     byte = 0x85 // height → running hash
+	localTrace    byte = 0x86 // height → xxhash of each transaction's writes
+	formatVersion      = 1
+)
+
+// Every function of this file appends to b, so that a hot path brings its own
+// buffer.
+
+func keyOf1(b []byte, r byte, part string) []byte { return append(append(b, r), part...) }
+
+func keyOf2(b []byte, r byte, part, last string) []byte {
+	b = append(append(b, r), part...)
+	return append(append(b, 0), last...)
+}
+
+func publicKeyKey(b []byte, k *tx.PublicKey) []byte {
+	return append(append(b, rangeKey, byte(k.Scheme)), k.Key...)
+}
+
+func receiptKey(b []byte, id *tx.ID) []byte { return append(append(b, rangeReceipt), id[:]...) }
+
+func documentKey(b []byte, to, instrument, document string) []byte {
+	b = append(keyOf2(b, rangeDocument, to, instrument), 0)
+	return append(b, document...)
+}
+
+func dayKey(b []byte, r byte, day tx.Day) []byte {
+	return binary.BigEndian.AppendUint32(append(b, r), uint32(day))
+}
+
+func yearKey(b []byte, r byte, year tx.Year) []byte {
+	return binary.BigEndian.AppendUint32(append(b, r), uint32(year))
+}
+
+func yearTraderKey(b []byte, year tx.Year, party string) []byte {
+	return append(yearKey(b, rangeYearTrader, year), party...)
+}
+
+func obligationKey(b []byte, year tx.Year, region, entity string) []byte {
+	b = append(yearKey(b, rangeObligation, year), region...)
+	return append(append(b, 0), entity...)
+}
+
+func heightKey(r byte, height uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{r}, height)
+}
+
+// after is the first key behind every key that begins with prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,370 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"carbonledger/state/disk"
+	"carbonledger/tx"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// ProtocolVersion is the newest rule set that this program knows.
+const ProtocolVersion = 1
+
+var (
+	// ErrVersion: the ledger asks for rules that this program does not know.
+	ErrVersion = errors.New("state: the ledger's protocol version is newer than this program: install a newer one, it goes on from here")
+	// ErrClosed: the ledger was closed, or replaced by a restored one.
+	ErrClosed = errors.New("state: the ledger is closed")
+)
+
+// Options of a ledger. The zero value is good for a ledger on disk.
+type Options struct {
+	// FS holds the store; nil stands for the machine's.
+	FS vfs.FS
+	// OnFailure hears of errors that happen beside Apply, such as a failed
+	// flush; the node must stop. It may be called from any goroutine.
+	OnFailure func(error)
+	// CheckConservation adds up every account after each block and panics
+	// where a tonne or a fen is missing: for tests.
+	CheckConservation bool
+}
+
+// Entry is a committed entry of Raft's log that holds a block.
+type Entry struct {
+	Index uint64
+	Block []byte
+}
+
+// Applied is the outcome of a block.
+type Applied struct {
+	Height uint64
+	Hash   tx.ID
+	// Time is ledger time after the block.
+	Time tx.Instant
+	// Receipts has one receipt for each transaction, in order; none for bytes
+	// that are no block. A receipt is stored if and only if it consumed its
+	// reference (see frame.go).
+	Receipts []tx.Receipt
+	// Skipped: the entry had been applied before; nothing else is set.
+	Skipped bool
+}
+
+// Ledger is the register on one machine. Apply and Checkpoint are called by one
+// goroutine; everything else by any.
+type Ledger struct {
+	db       *disk.DB
+	chain    *chain
+	verifier *tx.Verifier
+	options  Options
+	x        *exec
+	failed   error // of Apply, for good
+
+	mu    sync.Mutex
+	quiet sync.Cond // users == 0
+	users int
+	// What the newest block left, published together with its batch.
+	now    position
+	closed bool
+}
+
+// position is where a ledger stands.
+type position struct {
+	height uint64
+	hash   tx.ID
+	index  uint64 // of Raft
+	facts  facts
+}
+
+// Open opens the store in dir, and founds the ledger if there is none. v must
+// be a verifier of the founding's chain.
+func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error) {
+	if v.Domain() != f.Hash {
+		return nil, fmt.Errorf("state: the verifier is for genesis %s, the founding is of genesis %s", v.Domain(), f.Hash)
+	}
+	c, err := newChain(f)
+	if err != nil {
+		return nil, err
+	}
+	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, OnFailure: o.OnFailure})
+	if err != nil {
+		return nil, fmt.Errorf("state: open the ledger: %w", err)
+	}
+	l := &Ledger{db: db, chain: c, verifier: v, options: o}
+	l.quiet.L = &l.mu
+	if err := l.start(dir); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	l.x = newExec(c, db, l.now.facts)
+	return l, nil
+}
+
+// start reads where the ledger stands, or founds it.
+func (l *Ledger) start(dir string) error {
+	format, err := l.get([]byte{localFormat})
+	if err != nil {
+		return err
+	}
+	if format == nil {
+		return l.found()
+	}
+	if n := number(format); n != formatVersion {
+		return fmt.Errorf("state: %s has format %d, this program reads format %d: use the program that wrote it, or remove the directory and catch up from the other nodes", dir, n, formatVersion)
+	}
+	genesis, err := l.get([]byte{localGenesis})
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(genesis, l.chain.Hash[:]) {
+		return fmt.Errorf("state: %s belongs to genesis %x, the genesis document has hash %s: use the document that founded this ledger, or another data directory", dir, genesis, l.chain.Hash)
+	}
+	head, err := l.get([]byte{localHead})
+	if err != nil {
+		return err
+	}
+	applied, err := l.get([]byte{localApplied})
+	if err != nil {
+		return err
+	}
+	known, err := l.get([]byte{rangeFacts})
+	if err != nil {
+		return err
+	}
+	if len(head) != 40 || len(applied) != 8 {
+		return fmt.Errorf("state: %s lacks its head: remove the directory and catch up from the other nodes", dir)
+	}
+	l.now = position{
+		height: binary.BigEndian.Uint64(head), hash: tx.ID(head[8:]),
+		index: uint64(number(applied)), facts: decodeFacts(known),
+	}
+	return nil
+}
+
+// get reads a copy of a record, nil where there is none.
+func (l *Ledger) get(key []byte) ([]byte, error) {
+	b, closer, err := l.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state: read %x: %w", key, err)
+	}
+	return append([]byte{}, b...), closer.Close()
+}
+
+// Apply executes committed entries in order and returns one Applied for each.
+// It is total: any bytes make a block. An error says that this machine failed,
+// or needs a newer program (ErrVersion); the entries before it are applied, and
+// the ledger accepts no more.
+func (l *Ledger) Apply(entries []Entry) ([]Applied, error) {
+	if !l.enter() {
+		return nil, ErrClosed
+	}
+	defer l.leave()
+	todo, applied := l.prepare(entries)
+	for i := range todo {
+		if l.failed != nil {
+			return applied[:i], l.failed
+		}
+		if todo[i] == nil {
+			applied[i].Skipped = true
+			continue
+		}
+		if applied[i], l.failed = l.applyOne(todo[i]); l.failed != nil {
+			return applied[:i], l.failed
+		}
+	}
+	return applied, nil
+}
+
+// prepare decodes the entries that are not applied yet and verifies the
+// transactions of all of them together.
+func (l *Ledger) prepare(entries []Entry) ([]*work, []Applied) {
+	todo := make([]*work, len(entries))
+	var raws [][]byte
+	index := l.now.index
+	for i, e := range entries {
+		if e.Index <= index {
+			continue
+		}
+		index = e.Index
+		todo[i] = &work{entry: e}
+		if b, ok := tx.DecodeBlock(e.Block); ok {
+			todo[i].block = b
+			raws = append(raws, b.Transactions...)
+		}
+	}
+	verified, rejections := l.verifier.VerifyAll(raws)
+	for _, w := range todo {
+		if w == nil || w.block == nil {
+			continue
+		}
+		n := len(w.block.Transactions)
+		w.verified, verified = verified[:n], verified[n:]
+		w.rejection, rejections = rejections[:n], rejections[n:]
+	}
+	return todo, make([]Applied, len(entries))
+}
+
+func (l *Ledger) applyOne(w *work) (a Applied, err error) {
+	if l.now.facts.version > ProtocolVersion {
+		return a, fmt.Errorf("%w (the ledger follows version %d from height %d on, this program knows up to %d)",
+			ErrVersion, l.now.facts.version, l.now.height+1, ProtocolVersion)
+	}
+	defer recovered(&err)
+	defer l.x.reset()
+	height := l.now.height + 1
+	receipts, trace := l.x.execute(w, height)
+	writes := l.x.written()
+	next := position{height, runningHash(l.now.hash, w.entry.Block, writes), w.entry.Index, l.x.facts}
+	record := &tx.BlockRecord{Height: height, Block: w.entry.Block, Hash: next.hash[:], Time: next.facts.time}
+	if err := l.commit(writes, record, next, trace); err != nil {
+		return a, err
+	}
+	return Applied{Height: height, Hash: next.hash, Time: next.facts.time, Receipts: receipts}, nil
+}
+
+// commit writes a block without waiting for the disk, since Raft's log is the
+// durable copy, and publishes where the ledger stands in the same moment.
+func (l *Ledger) commit(writes []*cell, record *tx.BlockRecord, next position, trace []byte) error {
+	b := l.db.NewBatch()
+	defer b.Close()
+	if err := fill(b, writes, record, next.index, trace); err != nil {
+		return fmt.Errorf("state: prepare block %d: %w", record.Height, err)
+	}
+	l.mu.Lock()
+	err := l.db.Commit(b, false)
+	if err == nil {
+		l.now = next
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("state: write block %d: %w", record.Height, err)
+	}
+	if l.options.CheckConservation {
+		return l.mustConserve()
+	}
+	return nil
+}
+
+// Head is where the ledger stands.
+func (l *Ledger) Head() tx.Head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.chain.head(&l.now)
+}
+
+func (c *chain) head(p *position) tx.Head {
+	return tx.Head{
+		Height: p.height, Hash: bytes.Clone(p.hash[:]), Time: p.facts.time, Day: p.facts.day(), OpenDay: p.facts.openDay,
+		ProtocolVersion: p.facts.version, Transactions: p.facts.transactions, OpeningPagesMissing: p.facts.pagesMissing,
+		Chain: tx.ChainInfo{
+			ChainId: c.ChainID, GenesisHash: bytes.Clone(c.Hash[:]), ProtocolVersion: p.facts.version,
+			ScriptClock: c.ScriptClock, FreeTransfers: c.FreeTransfers,
+		},
+	}
+}
+
+// AppliedIndex is Raft's index of the newest applied entry, 0 for none.
+func (l *Ledger) AppliedIndex() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now.index
+}
+
+// HashAt is the running hash after the block at a height, false above the head.
+func (l *Ledger) HashAt(height uint64) (tx.ID, bool, error) {
+	if !l.enter() {
+		return tx.ID{}, false, ErrClosed
+	}
+	defer l.leave()
+	b, err := l.get(heightKey(localHash, height))
+	if err != nil || b == nil {
+		return tx.ID{}, false, err
+	}
+	return tx.ID(b), true, nil
+}
+
+// Trace is xxhash of what each transaction of a block wrote, in order, so that
+// replicas that differ find the first transaction that does. It answers for the
+// newest 1000 blocks.
+func (l *Ledger) Trace(height uint64) ([]uint64, error) {
+	if !l.enter() {
+		return nil, ErrClosed
+	}
+	defer l.leave()
+	b, err := l.get(heightKey(localTrace, height))
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fmt.Errorf("state: no trace of block %d: only the newest %d blocks have one", height, tracedBlocks)
+	}
+	all := make([]uint64, len(b)/8)
+	for i := range all {
+		all[i] = binary.BigEndian.Uint64(b[8*i:])
+	}
+	return all, nil
+}
+
+// Checkpoint writes a store of its own to dir, which must not exist, with
+// everything applied so far: a crash before it returns leaves a directory that
+// is to be removed.
+func (l *Ledger) Checkpoint(dir string) error {
+	if !l.enter() {
+		return ErrClosed
+	}
+	defer l.leave()
+	// Without a write-ahead log what is not flushed would be missing.
+	if err := l.db.Flush(); err != nil {
+		return fmt.Errorf("state: flush before the checkpoint %s: %w", dir, err)
+	}
+	if err := l.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+		return fmt.Errorf("state: write the checkpoint %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Close waits for open views and closes the store. What was not flushed is
+// replayed from Raft's log.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	for l.users > 0 {
+		l.quiet.Wait()
+	}
+	l.mu.Unlock()
+	if err := l.db.Close(); err != nil {
+		return fmt.Errorf("state: close the ledger: %w", err)
+	}
+	return nil
+}
+
+// enter counts one more user of the store, false if it is closed.
+func (l *Ledger) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.users++
+	return true
+}
+
+func (l *Ledger) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.users--; l.users == 0 {
+		l.quiet.Broadcast()
+	}
+}

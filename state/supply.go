@@ -1,0 +1,83 @@
+package state
+
+import (
+	"fmt"
+
+	"carbonledger/tx"
+)
+
+// supply counts the units of an instrument that came and went. At any height
+// broughtForward + issued = held + surrendered. Because what came is checked to
+// stay within 63 bits, no holding, which is a part of it, can overflow.
+type supply struct{ broughtForward, issued, surrendered int64 }
+
+func (x *exec) supply(instrument string) (*cell, supply) {
+	c := x.at(keyOf1(x.key(), rangeSupply, instrument))
+	return c, decodeSupply(c.value)
+}
+
+func decodeSupply(b []byte) (s supply) {
+	numbers(b, &s.broughtForward, &s.issued, &s.surrendered)
+	return s
+}
+
+func (x *exec) setSupply(c *cell, s supply) {
+	x.set(c, appendNumbers(nil, s.broughtForward, s.issued, s.surrendered))
+}
+
+// moneySupply is the same for money: broughtForward + deposited = held +
+// withdrawn.
+type moneySupply struct{ broughtForward, deposited, withdrawn int64 }
+
+func (x *exec) moneySupply() (*cell, moneySupply) {
+	c := x.at(append(x.key(), rangeMoneySupply))
+	return c, decodeMoneySupply(c.value)
+}
+
+func decodeMoneySupply(b []byte) (s moneySupply) {
+	numbers(b, &s.broughtForward, &s.deposited, &s.withdrawn)
+	return s
+}
+
+func (x *exec) setMoneySupply(c *cell, s moneySupply) {
+	x.set(c, appendNumbers(nil, s.broughtForward, s.deposited, s.withdrawn))
+}
+
+func (x *exec) holding(party, instrument string) *cell {
+	return x.at(keyOf2(x.key(), rangeHolding, party, instrument))
+}
+
+func (x *exec) money(party string) *cell { return x.at(keyOf1(x.key(), rangeMoney, party)) }
+
+// add changes a balance whose rule has checked that it may. A balance that
+// would leave 0 … 2^63−1 is a bug of that rule.
+func (x *exec) add(c *cell, n int64) {
+	sum := c.number() + n
+	if sum < 0 {
+		panic(fmt.Sprintf("state: the balance %x would be %d", c.key, sum))
+	}
+	x.setNumber(c, sum)
+}
+
+// fits reports whether all numbers, none negative, add up within 63 bits.
+func fits(all ...int64) bool {
+	sum := int64(0)
+	for _, n := range all {
+		if sum += n; sum < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// instrumentAmount checks an instrument's code and an amount of tonnes.
+func (x *exec) instrumentAmount(code string, t tx.Tonnes) (tx.Instrument, *tx.Rejection) {
+	i, ok := x.chain.instrument[code]
+	switch {
+	case !ok:
+		return i, about(tx.UnknownInstrument, code)
+	case t <= 0:
+		return i, short(tx.AmountNotPositive, "tonnes", 0, t)
+	}
+	return i, nil
+}
