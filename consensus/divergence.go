@@ -163,7 +163,10 @@ func (n *Node) firstTransaction(ctx context.Context, height uint64, friend strin
 		if i < len(a.Trace) && own[i] == a.Trace[i] {
 			continue
 		}
-		v := n.Ledger().View()
+		v, err := n.Ledger().View()
+		if err != nil {
+			return i, ""
+		}
 		defer v.Close()
 		record, ok, err := v.Block(height)
 		if err != nil || !ok {

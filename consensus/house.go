@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -219,9 +220,7 @@ func (n *Node) diskFull() error {
 // reloadValidators reads the list from the ledger, and tells the network and
 // the reporters where it changed.
 func (n *Node) reloadValidators() {
-	v := n.Ledger().View()
-	list, err := v.Validators()
-	v.Close()
+	list, err := n.listedValidators()
 	if err != nil {
 		n.fail(fmt.Errorf("consensus: read the validators: %w", err))
 		return
@@ -247,6 +246,15 @@ func (n *Node) reloadValidators() {
 			delete(n.reporting, name)
 		}
 	}
+}
+
+func (n *Node) listedValidators() ([]tx.Validator, error) {
+	v, err := n.Ledger().View()
+	if err != nil {
+		return nil, err
+	}
+	list, err := v.Validators()
+	return list, errors.Join(err, v.Close())
 }
 
 // Validators are those that the ledger lists.

@@ -55,6 +55,6 @@ func about(r tx.Reason, subject string) *tx.Rejection {
 }
 
 // short is a no with numbers: what there was, or may be, and what was asked for.
-func short[A, B ~int64 | ~int32 | ~uint32](r tx.Reason, subject string, have A, want B) *tx.Rejection {
+func short[A, B ~int | ~int64 | ~int32 | ~uint32](r tx.Reason, subject string, have A, want B) *tx.Rejection {
 	return &tx.Rejection{Reason: r, Subject: subject, Have: int64(have), Want: int64(want)}
 }

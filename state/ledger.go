@@ -234,9 +234,8 @@ func (l *Ledger) applyOne(w *work) (a Applied, err error) {
 // durable copy, and publishes where the ledger stands in the same moment.
 func (l *Ledger) commit(writes []*cell, record *tx.BlockRecord, next position, trace []byte) error {
 	b := l.db.NewBatch()
-	defer b.Close()
 	if err := fill(b, writes, record, next.index, trace); err != nil {
-		return fmt.Errorf("state: prepare block %d: %w", record.Height, err)
+		return errors.Join(fmt.Errorf("state: prepare block %d: %w", record.Height, err), b.Close())
 	}
 	l.mu.Lock()
 	err := l.db.Commit(b, false)
@@ -325,7 +324,7 @@ func (l *Ledger) Checkpoint(dir string) error {
 	if err := l.db.Flush(); err != nil {
 		return fmt.Errorf("state: flush before the checkpoint %s: %w", dir, err)
 	}
-	if err := l.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+	if err := l.db.Checkpoint(dir); err != nil {
 		return fmt.Errorf("state: write the checkpoint %s: %w", dir, err)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package state
 
-import "carbonledger/tx"
+import (
+	"slices"
+
+	"carbonledger/tx"
+)
 
 const maxName = 200
 
@@ -22,7 +26,7 @@ func (x *exec) openAccount(o *tx.OpenAccount) *tx.Rejection {
 	if !ok {
 		return about(tx.RoleNotOpenable, o.Role.String())
 	}
-	if !contains(roles, x.asker.role) {
+	if !slices.Contains(roles, x.asker.role) {
 		return about(tx.WrongRole, x.asker.role.String()+" "+x.asker.id)
 	}
 	if n := x.checkAccount(o); n != nil {
@@ -34,15 +38,6 @@ func (x *exec) openAccount(o *tx.OpenAccount) *tx.Rejection {
 	// Past this point the account opens.
 	x.putAccount(o)
 	return nil
-}
-
-func contains(roles []tx.Role, r tx.Role) bool {
-	for _, role := range roles {
-		if role == r {
-			return true
-		}
-	}
-	return false
 }
 
 // checkAccount checks what genesis must keep to as well.

@@ -234,7 +234,10 @@ func (a *auditor) checkStamp(height uint64, block *tx.Block) error {
 }
 
 func (a *auditor) conserve() error {
-	v := a.ledger.View()
+	v, err := a.ledger.View()
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	defer v.Close()
 	c, err := v.Conservation()
 	if err != nil {
@@ -250,7 +253,10 @@ func (a *auditor) conserve() error {
 // confirm checks the validators' word on the newest height against the
 // re-executed hash there.
 func (a *auditor) confirm(attestations []tx.Attestation) error {
-	v := a.ledger.View()
+	v, err := a.ledger.View()
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	defer v.Close()
 	validators, err := v.Validators()
 	if err != nil {

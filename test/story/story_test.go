@@ -240,10 +240,12 @@ func (s *story) check(d *datadriven.TestData) (string, error) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: height %d, one hash\n", strings.Join(names, " "), height)
 	for i, name := range names {
-		v := s.c.Nodes[name].Ledger().View()
-		c, err := v.Conservation()
-		v.Close()
+		v, err := s.c.Nodes[name].Ledger().View()
 		if err != nil {
+			return "", err
+		}
+		c, err := v.Conservation()
+		if err := errors.Join(err, v.Close()); err != nil {
 			return "", err
 		}
 		if len(c.Breaks) > 0 {

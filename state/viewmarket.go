@@ -1,0 +1,136 @@
+package state
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"carbonledger/tx"
+)
+
+// Bulletin of a day that was opened.
+func (v *View) Bulletin(day tx.Day) (tx.Bulletin, bool, error) {
+	return one[tx.Bulletin](v, dayKey(nil, rangeBulletin, day))
+}
+
+// Bulletins lists the bulletins of the days from … to, at most limit of them,
+// how many there are, and the day on which the rest begins, 0 at the end.
+func (v *View) Bulletins(from, to tx.Day, limit int) (all []tx.Bulletin, total int, next tx.Day, err error) {
+	for key, value := range v.each([]byte{rangeBulletin}, &err) {
+		day := tx.Day(binary.BigEndian.Uint32(key))
+		if day < from || day > to {
+			continue
+		}
+		total++
+		switch {
+		case len(all) < limit:
+			var b tx.Bulletin
+			decode(value, &b)
+			all = append(all, b)
+		case next == 0:
+			next = day
+		}
+	}
+	return all, total, next, err
+}
+
+// YearTotals of a calendar year in which a day was opened.
+func (v *View) YearTotals(year tx.Year) (tx.YearTotals, bool, error) {
+	return one[tx.YearTotals](v, yearKey(nil, rangeYearTotals, year))
+}
+
+// eachObligation calls f for every obligation of a year by region and entity.
+func (v *View) eachObligation(year tx.Year, f func(cursor string, o *tx.Obligation)) (err error) {
+	b, err := v.get(yearKey(nil, rangeYear, year))
+	if err != nil {
+		return err
+	}
+	closed := decodeYearFacts(b).closed != 0
+	for key, value := range v.each(yearKey(nil, rangeObligation, year), &err) {
+		var o tx.Obligation
+		decode(value, &o)
+		o.State = obligationState(&o, closed)
+		f(strings.Replace(string(key), "\x00", "/", 1), &o)
+	}
+	return err
+}
+
+func obligationState(o *tx.Obligation, closed bool) tx.ObligationState {
+	switch {
+	case stillDue(o) == 0:
+		return tx.ObligationComplete
+	case closed:
+		return tx.ObligationIncomplete
+	case o.Surrendered+o.Offset > 0:
+		return tx.ObligationPartly
+	}
+	return tx.ObligationOpen
+}
+
+// Obligations lists a year's obligations by region and entity, of one region or
+// one entity unless these are empty.
+func (v *View) Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, int, string, error) {
+	p := page[tx.Obligation]{after: after, limit: limit}
+	err := v.eachObligation(year, func(cursor string, o *tx.Obligation) {
+		if (region == "" || o.Region == region) && (entity == "" || o.Entity == entity) {
+			p.add(cursor, func() tx.Obligation { return *o })
+		}
+	})
+	return p.result(err)
+}
+
+// RegionObligations sums a year by region, in order of their ids.
+func (v *View) RegionObligations(year tx.Year) ([]tx.RegionObligation, error) {
+	var all []tx.RegionObligation
+	err := v.eachObligation(year, func(_ string, o *tx.Obligation) {
+		if len(all) == 0 || all[len(all)-1].Region != o.Region {
+			all = append(all, tx.RegionObligation{Region: o.Region, Year: year})
+		}
+		r := &all[len(all)-1]
+		r.Entities++
+		if o.State == tx.ObligationComplete {
+			r.Complete++
+		}
+		if o.Offset > 0 {
+			r.OffsetEntities++
+		}
+		r.Due, r.Surrendered, r.Offset = r.Due+o.Due, r.Surrendered+o.Surrendered, r.Offset+o.Offset
+	})
+	return all, err
+}
+
+// YearObligation sums a year over all regions; false: it has no obligations.
+func (v *View) YearObligation(year tx.Year) (tx.YearObligation, bool, error) {
+	y := tx.YearObligation{Year: year}
+	b, err := v.get(yearKey(nil, rangeYear, year))
+	if err != nil || b == nil {
+		return y, false, err
+	}
+	facts := decodeYearFacts(b)
+	y.Closed, y.SurrenderedOwnVintage, y.SurrenderedOlder = facts.closed != 0, tx.Tonnes(facts.ownVintage), tx.Tonnes(facts.older)
+	regions, err := v.RegionObligations(year)
+	if err != nil {
+		return y, false, err
+	}
+	for _, r := range regions {
+		y.Regions++
+		if r.Complete == r.Entities {
+			y.RegionsComplete++
+		}
+		if r.Offset > 0 {
+			y.OffsetRegions++
+		}
+		y.Entities, y.Complete, y.OffsetEntities = y.Entities+r.Entities, y.Complete+r.Complete, y.OffsetEntities+r.OffsetEntities
+		y.Due, y.Surrendered, y.Offset = y.Due+r.Due, y.Surrendered+r.Surrendered, y.Offset+r.Offset
+	}
+	for _, i := range v.ledger.chain.Instruments {
+		if i.Vintage != year {
+			continue
+		}
+		b, err := v.get(keyOf1(nil, rangeSupply, i.Code))
+		if err != nil {
+			return y, false, err
+		}
+		y.Allocated += tx.Tonnes(decodeSupply(b).issued)
+	}
+	return y, true, nil
+}
