@@ -1,0 +1,65 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"carbonledger/tx"
+)
+
+// What became of transactions that got no receipt. Sending the same bytes
+// again is safe after each of them.
+var (
+	// ErrUnknownOutcome: they may or may not take effect.
+	ErrUnknownOutcome = errors.New("the outcome is unknown: send the same bytes again to learn it")
+	// ErrWithoutEffect: they surely had no effect.
+	ErrWithoutEffect = errors.New("nothing was done")
+	// ErrOverloaded is ErrWithoutEffect for want of room.
+	ErrOverloaded = fmt.Errorf("%w: the node has no room for more", ErrWithoutEffect)
+)
+
+// Backend is what a node gives the server to work with. All of it is safe for
+// concurrent use.
+type Backend interface {
+	// Submit commits transactions in the given order, with one receipt each.
+	// Its errors are a *tx.Rejection (of something that no block takes;
+	// nothing was done), or wrap ErrUnknownOutcome or ErrWithoutEffect.
+	Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error)
+	// Check executes a transaction on a copy of the ledger as it is at the
+	// returned height. Its error is a *tx.Rejection or a failure of the node.
+	Check(ctx context.Context, raw []byte) (tx.Receipt, uint64, error)
+	// View waits for minHeight and shows the newest state; the caller closes
+	// it. Its error is that of ctx, or says why the node cannot show anything.
+	View(ctx context.Context, minHeight uint64) (View, error)
+	Status() StatusResponse
+	// Attestations of the newest height with enough of them.
+	Attestations() []tx.Attestation
+	// WaitHeight returns when the height is applied, or with an error as View.
+	WaitHeight(ctx context.Context, height uint64) error
+}
+
+// View is the ledger at one height. Lists begin after the place that an
+// earlier call returned as next, and are complete when it is empty.
+type View interface {
+	Head() tx.Head
+	Party(id string) (tx.Party, bool, error)
+	Parties(role tx.Role, region, after string, limit int) (items []tx.Party, total int, next string, err error)
+	Holdings(party, instrument, after string, limit int) ([]tx.Holding, int, string, error)
+	Money(party, after string, limit int) ([]tx.Money, int, string, error)
+	Receipt(id tx.ID) (tx.Receipt, bool, error)
+	Transaction(id tx.ID) ([]byte, bool, error)
+	Block(height uint64) (tx.BlockRecord, bool, error)
+	Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, int, string, error)
+	RegionObligations(year tx.Year) ([]tx.RegionObligation, error)
+	YearObligation(year tx.Year) (tx.YearObligation, bool, error)
+	Bulletin(day tx.Day) (tx.Bulletin, bool, error)
+	// Bulletins is complete when the next day is 0.
+	Bulletins(from, to tx.Day, limit int) ([]tx.Bulletin, int, tx.Day, error)
+	YearTotals(year tx.Year) (tx.YearTotals, bool, error)
+	OrderFill(party, reference string) (tx.OrderFill, bool, error)
+	Parameters() ([]tx.ParameterValue, error)
+	Validators() ([]tx.Validator, error)
+	Conservation() (tx.Conservation, error)
+	Close() error
+}

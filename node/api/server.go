@@ -1,0 +1,210 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	gogoproto "github.com/cosmos/gogoproto/proto"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/netutil"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+)
+
+// serviceName is the service's name for health checks besides the empty one.
+const serviceName = "carbonledger.api.v1.Ledger"
+
+// Defaults of Config.
+const (
+	DefaultMaxRequestBytes = 4 << 20
+	DefaultMaxConcurrent   = 512
+)
+
+const (
+	// streamsPerConnection bounds what one connection may have in the air.
+	streamsPerConnection = 1024
+	connections          = 4096
+	handshakeTime        = 10 * time.Second
+	idleTime             = 15 * time.Minute
+	// maxWait is how long a query waits for min_height, at most.
+	maxWait = 10 * time.Second
+)
+
+// Config of a Server. The zero values of numbers stand for the defaults.
+type Config struct {
+	// Listen is host:port; port 0 takes a free one.
+	Listen string
+	// CertFile and KeyFile are the PEM files of the TLS certificate; both are
+	// needed as soon as Listen is not loopback.
+	CertFile, KeyFile string
+	// MaxRequestBytes bounds one request message.
+	MaxRequestBytes int
+	// MaxConcurrent bounds the requests in progress, and a quarter of it the
+	// streams of blocks; more are refused with RESOURCE_EXHAUSTED.
+	MaxConcurrent int
+	Logger        *slog.Logger
+}
+
+// Server serves a Backend over gRPC.
+type Server struct {
+	cfg      Config
+	backend  Backend
+	listener net.Listener
+	grpc     *grpc.Server
+	health   *health.Server
+	log      *slog.Logger
+	metrics  *metrics
+	requests chan struct{}
+	streams  chan struct{}
+	// now is the clock that signed requests are compared with.
+	now func() time.Time
+
+	// stopping ends streams that would go on for ever.
+	stopping context.Context
+	stop     context.CancelFunc
+	stopOnce sync.Once
+}
+
+// NewServer listens at once, so that Address is known and a taken port is found
+// before anything else starts. It refuses to serve a network without TLS.
+func NewServer(c Config, b Backend) (*Server, error) {
+	if c.MaxRequestBytes <= 0 {
+		c.MaxRequestBytes = DefaultMaxRequestBytes
+	}
+	if c.MaxConcurrent <= 0 {
+		c.MaxConcurrent = DefaultMaxConcurrent
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	secure, err := serverTLS(c)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("api: %s is in use: stop the other program, or choose another address with --api-listen", c.Listen)
+	case err != nil:
+		return nil, fmt.Errorf("api: listen on %s: %w", c.Listen, err)
+	}
+	s := &Server{
+		cfg: c, backend: b, listener: listener, log: c.Logger, metrics: newMetrics(), health: health.NewServer(), now: time.Now,
+		requests: make(chan struct{}, c.MaxConcurrent), streams: make(chan struct{}, max(1, c.MaxConcurrent/4)),
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.grpc = grpc.NewServer(s.options(secure)...)
+	s.register()
+	s.SetServing(false)
+	return s, nil
+}
+
+func (s *Server) options(secure credentials.TransportCredentials) []grpc.ServerOption {
+	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(s.cfg.MaxRequestBytes),
+		grpc.MaxConcurrentStreams(streamsPerConnection),
+		grpc.ConnectionTimeout(handshakeTime),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTime, Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(s.measureUnary, s.recoverUnary, s.limitUnary),
+		grpc.ChainStreamInterceptor(s.measureStream, s.recoverStream),
+	}
+	if secure != nil {
+		options = append(options, grpc.Creds(secure))
+	}
+	return options
+}
+
+// register adds the service, the standard health service, and reflection in
+// both versions that clients speak. Descriptors come from gogoproto's registry
+// and the standard one together.
+func (s *Server) register() {
+	RegisterLedgerServer(s.grpc, service{s})
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	o := reflection.ServerOptions{Services: s.grpc, DescriptorResolver: gogoproto.HybridResolver}
+	reflectionv1.RegisterServerReflectionServer(s.grpc, reflection.NewServerV1(o))
+	reflectionv1alpha.RegisterServerReflectionServer(s.grpc, reflection.NewServer(o))
+}
+
+// serverTLS is nil on loopback without a certificate.
+func serverTLS(c Config) (credentials.TransportCredentials, error) {
+	address, err := net.ResolveTCPAddr("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("api: listen address %q is not host:port: %w", c.Listen, err)
+	}
+	if c.CertFile == "" && c.KeyFile == "" {
+		if address.IP == nil || !address.IP.IsLoopback() {
+			return nil, fmt.Errorf("api: %s can be reached from other machines, which needs TLS: give --tls-cert and --tls-key, or listen on 127.0.0.1", c.Listen)
+		}
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("api: TLS certificate %q with key %q: %w", c.CertFile, c.KeyFile, err)
+	}
+	return credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}), nil
+}
+
+// Address is the host:port that the server listens on.
+func (s *Server) Address() string { return s.listener.Addr().String() }
+
+// Serve answers requests until Shutdown, and then returns nil.
+func (s *Server) Serve() error {
+	err := s.grpc.Serve(netutil.LimitListener(s.listener, connections))
+	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("api: serve %s: %w", s.Address(), err)
+	}
+	return nil
+}
+
+// SetServing is the answer to health checks: whether the node can take part.
+// It starts as false.
+func (s *Server) SetServing(serving bool) {
+	answer := healthv1.HealthCheckResponse_NOT_SERVING
+	if serving {
+		answer = healthv1.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus("", answer)
+	s.health.SetServingStatus(serviceName, answer)
+}
+
+// Shutdown takes no more requests, ends streams, and lets requests in progress
+// finish until ctx is done; then it cuts them off and says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		s.health.Shutdown()
+		s.stop()
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-done
+		return fmt.Errorf("api: requests were cut off: %w", ctx.Err())
+	}
+	// A server that never served still holds its port.
+	_ = s.listener.Close()
+	return nil
+}
+
+// Collectors are the server's Prometheus metrics, for the node's registry.
+func (s *Server) Collectors() []prometheus.Collector { return s.metrics.collectors() }

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"carbonledger/tx"
+)
+
+// maxTransactions bounds one Submit.
+const maxTransactions = 20_000
+
+// service answers the calls of gRPC; it is apart from Server so that the
+// server's methods are those that its owner calls.
+type service struct{ *Server }
+
+var _ LedgerServer = service{}
+
+func (s service) Submit(ctx context.Context, in *SubmitRequest) (*SubmitResponse, error) {
+	if err := wantTransactions(in); err != nil {
+		return nil, err
+	}
+	receipts, err := s.backend.Submit(ctx, in.Transactions)
+	if err != nil {
+		return nil, submitFailure(err)
+	}
+	return &SubmitResponse{Receipts: receipts}, nil
+}
+
+func wantTransactions(in *SubmitRequest) error {
+	switch n := len(in.Transactions); {
+	case n == 0:
+		return badRequest("transactions: none given")
+	case n > maxTransactions:
+		return badRequest("transactions: %d given, at most %d in one request", n, maxTransactions)
+	}
+	for i, raw := range in.Transactions {
+		if err := wantSize(raw); err != nil {
+			return refused(err, "transaction "+decimal(i)+": "+err.Error())
+		}
+	}
+	return nil
+}
+
+// wantSize is nil for a transaction that is not too large.
+func wantSize(raw []byte) *tx.Rejection {
+	if len(raw) > tx.MaxTransactionBytes {
+		return &tx.Rejection{Reason: tx.TooLarge, Have: int64(len(raw)), Want: tx.MaxTransactionBytes}
+	}
+	return nil
+}
+
+// SubmitStream has one request of the stream in progress at a time: that keeps
+// their order, and the stream's flow control holds the sender back.
+func (s service) SubmitStream(stream Ledger_SubmitStreamServer) error {
+	ctx, cancel := s.untilStop(stream.Context())
+	defer cancel()
+	for {
+		in, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case s.requests <- struct{}{}:
+		case <-ctx.Done():
+			return s.ended(stream.Context())
+		}
+		out, err := s.Submit(stream.Context(), in)
+		<-s.requests
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(out); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return s.ended(stream.Context())
+		}
+	}
+}
+
+func (s service) Check(ctx context.Context, in *CheckRequest) (*CheckResponse, error) {
+	if err := wantSize(in.Transaction); err != nil {
+		return nil, refused(err, err.Error())
+	}
+	v, err := s.view(ctx, in.MinHeight)
+	if err != nil {
+		return nil, err
+	}
+	have := v.Head().Height
+	if err := v.Close(); err != nil {
+		return nil, broken(err)
+	}
+	receipt, height, err := s.backend.Check(ctx, in.Transaction)
+	var no *tx.Rejection
+	switch {
+	case errors.As(err, &no):
+		return nil, refused(no, err.Error())
+	case err != nil:
+		return nil, viewFailure(ctx, err, have, in.MinHeight)
+	}
+	return &CheckResponse{Height: height, Receipt: receipt}, nil
+}
