@@ -28,12 +28,13 @@ import (
 )
 
 const (
-	// tryTime bounds one attempt at one node. It is longer than a node waits
-	// for min_height or for a new leader.
-	tryTime = 12 * time.Second
-	// longTryTime is for what adds up the whole ledger.
-	longTryTime = 2 * time.Minute
-	// patience is how long Submit and streams go on where ctx has no deadline.
+	// firstTry bounds one attempt at one node in the first round over all of
+	// them; each further round gives it twice as long. A node that hangs or
+	// lags then costs little while others are well.
+	firstTry, longestTry = 3 * time.Second, 12 * time.Second
+	// slowTry is for what adds up the whole ledger.
+	slowTry = 2 * time.Minute
+	// patience is how long a call goes on where ctx has no deadline.
 	patience = 30 * time.Second
 	// queryRounds is how often a query asks all nodes before it gives up.
 	queryRounds = 5
@@ -197,16 +198,17 @@ func elsewhere(err error) bool {
 
 // each calls f with one node after the other, the healthy one first, until it
 // has an answer, an error that no other node would answer differently, or no
-// time or rounds left. rounds 0: as long as ctx lasts.
-func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *node) error) error {
-	pause := firstPause
+// time or rounds left. rounds 0: as long as ctx lasts. f gets the time for one
+// try.
+func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *node, time.Duration) error) error {
+	pause, try := firstPause, firstTry
 	for round := 1; ; round++ {
 		start := int(c.healthy.Load())
 		var last error
 		for k := range c.nodes {
 			i := (start + k) % len(c.nodes)
 			n := c.nodes[i]
-			err := f(ctx, n)
+			err := f(ctx, n, try)
 			if err == nil {
 				c.healthy.Store(int32(i))
 				return nil
@@ -227,17 +229,22 @@ func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *
 			timer.Stop()
 			return last
 		}
-		pause = min(2*pause, longestPause)
+		pause, try = min(2*pause, longestPause), min(2*try, longestTry)
 	}
 }
 
 // ask is each for one unary query.
 func ask[In gogoproto.Message, Out any](ctx context.Context, c *Client, method string, in In, rpc func(LedgerClient, context.Context, In, ...grpc.CallOption) (Out, error)) (Out, error) {
+	limit := patience
+	if slow[method] {
+		limit = slowTry
+	}
+	ctx, cancel := patient(ctx, limit)
+	defer cancel()
 	var out Out
-	err := c.each(ctx, queryRounds, func(ctx context.Context, n *node) error {
-		limit := tryTime
-		if method == "CheckConservation" {
-			limit = longTryTime
+	err := c.each(ctx, queryRounds, func(ctx context.Context, n *node, limit time.Duration) error {
+		if slow[method] {
+			limit = slowTry
 		}
 		try, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
@@ -260,13 +267,13 @@ func ask[In gogoproto.Message, Out any](ctx context.Context, c *Client, method s
 // one attempt may have had an effect, and else ErrWithoutEffect; it also wraps
 // the *tx.Rejection of a transaction that no block takes.
 func (c *Client) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) {
-	ctx, cancel := patient(ctx)
+	ctx, cancel := patient(ctx, patience)
 	defer cancel()
 	in := &SubmitRequest{Transactions: raws}
 	var out *SubmitResponse
 	unknown := false
-	err := c.each(ctx, 0, func(ctx context.Context, n *node) error {
-		try, cancel := context.WithTimeout(ctx, tryTime)
+	err := c.each(ctx, 0, func(ctx context.Context, n *node, limit time.Duration) error {
+		try, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		var reached peer.Peer
 		var err error
@@ -290,11 +297,11 @@ func (c *Client) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error
 	return nil, fmt.Errorf("%w (%w)", ErrWithoutEffect, err)
 }
 
-func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+func patient(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, patience)
+	return context.WithTimeout(ctx, limit)
 }
 
 // mayHaveActed reports whether a node that failed like this may have handed
@@ -305,7 +312,7 @@ func mayHaveActed(err error) bool {
 		return false
 	case codes.Unavailable:
 		info := infoOf(err)
-		return info == nil || info.Reason != reasonNotDone
+		return info == nil || info.Reason != reasonNotDone && info.Reason != reasonStopping
 	}
 	return true
 }

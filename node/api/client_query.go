@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -51,40 +52,32 @@ type stopped struct{ err error }
 
 func (s stopped) Error() string { return s.err.Error() }
 
-// progress tries nodes until one ends well. Time without any progress is
-// bounded where nobody follows.
-func (c *Client) progress(ctx context.Context, follow bool, f func(context.Context, *node) (bool, error)) error {
+// errMoved is a stream that broke after some blocks: the tries begin anew.
+var errMoved = errors.New("api: the stream broke on its way")
+
+// progress asks nodes for the next blocks until one answers to the end.
+// Rounds without any progress are bounded where nobody follows.
+func (c *Client) progress(ctx context.Context, follow bool, f func(context.Context, *node) (moved bool, err error)) error {
+	rounds := 2 * queryRounds
+	if follow {
+		rounds = 0
+	}
 	for {
-		moved := false
-		err := func() error {
-			bounded, cancel := ctx, context.CancelFunc(func() {})
-			rounds := 0
-			if !follow {
-				rounds = 2 * queryRounds
+		broke := 0
+		err := c.each(ctx, rounds, func(ctx context.Context, n *node, _ time.Duration) error {
+			broke = slices.Index(c.nodes, n)
+			moved, err := f(ctx, n)
+			if err != nil && moved && elsewhere(err) {
+				return errMoved
 			}
-			defer cancel()
-			return c.each(bounded, rounds, func(ctx context.Context, n *node) error {
-				m, err := f(ctx, n)
-				if moved = moved || m; m && err != nil && elsewhere(err) {
-					return errMoved
-				}
-				return err
-			})
-		}()
+			return err
+		})
 		if !errors.Is(err, errMoved) {
 			return err
 		}
-		// The node that failed after some blocks is the healthy one no more.
-		c.healthy.Store((c.healthy.Load() + 1) % int32(len(c.nodes)))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(firstPause):
-		}
+		c.healthy.Store(int32((broke + 1) % len(c.nodes)))
 	}
 }
-
-var errMoved = errors.New("api: the stream broke on its way")
 
 // blocksOf reads one stream of one node; next moves with every block.
 func (c *Client) blocksOf(ctx context.Context, n *node, next, to *uint64, follow bool, f func(*tx.BlockRecord) error) error {
@@ -102,13 +95,16 @@ func (c *Client) blocksOf(ctx context.Context, n *node, next, to *uint64, follow
 	for {
 		out, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
+			if !follow && *to != 0 && *next <= *to && *next == in.From {
+				return status.Errorf(codes.DataLoss, "sent no block, though there are some up to %d", *to)
+			}
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 		if out.Block.Height != *next {
-			return status.Error(codes.DataLoss, fmt.Sprintf("sent block %d in place of %d", out.Block.Height, *next))
+			return status.Errorf(codes.DataLoss, "sent block %d in place of %d", out.Block.Height, *next)
 		}
 		if *to == 0 && !follow {
 			*to = out.Newest
@@ -119,6 +115,9 @@ func (c *Client) blocksOf(ctx context.Context, n *node, next, to *uint64, follow
 		*next++
 	}
 }
+
+// slow are the methods that read the whole ledger.
+var slow = map[string]bool{"CheckConservation": true}
 
 // GetReceipt asks for the outcome of a transaction.
 func (c *Client) GetReceipt(ctx context.Context, in *GetReceiptRequest) (*GetReceiptResponse, error) {

@@ -29,7 +29,8 @@
 //
 // The ministry, regional departments, the registry, the exchange, settlement
 // banks and auditors may read everything; every other party what is its own. A
-// validator's node key opens Blocks. The party's record decides at the height
+// validator's node key opens Blocks. A copied request shows the same again for
+// a minute and to nobody without the metadata, which TLS hides. The party's record decides at the height
 // of the answer, so a revoked key opens nothing more.
 //
 // # Errors

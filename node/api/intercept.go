@@ -86,6 +86,8 @@ func (s *Server) limitUnary(ctx context.Context, in any, info *grpc.UnaryServerI
 	case s.requests <- struct{}{}:
 		defer func() { <-s.requests }()
 		return next(ctx, in)
+	case <-s.stopping.Done():
+		return nil, s.ended(ctx)
 	default:
 		return nil, overloaded("too many requests in progress")
 	}

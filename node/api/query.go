@@ -10,17 +10,22 @@ import (
 
 func decimal(n int) string { return strconv.Itoa(n) }
 
-// view opens the state at minHeight or later. It leaves the last tenth of the
-// caller's time for the answer, so that a node that lags can say so.
-func (s *Server) view(ctx context.Context, minHeight uint64) (View, error) {
+// bounded ends after the longest wait, and a tenth before the caller's time is
+// over, so that a node that waits in vain can say for what.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	wait := maxWait
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		wait = min(wait, left-min(left/10, 200*time.Millisecond))
 	}
-	bounded, cancel := context.WithTimeout(ctx, wait)
+	return context.WithTimeout(ctx, wait)
+}
+
+// view opens the state at minHeight or later.
+func (s *Server) view(ctx context.Context, minHeight uint64) (View, error) {
+	waiting, cancel := bounded(ctx)
 	defer cancel()
-	v, err := s.backend.View(bounded, minHeight)
+	v, err := s.backend.View(waiting, minHeight)
 	if err != nil {
 		return nil, viewFailure(ctx, err, s.backend.Status().Head.Height, minHeight)
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +22,8 @@ import (
 	"google.golang.org/grpc/reflection"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+
+	"carbonledger/tx"
 )
 
 // serviceName is the service's name for health checks besides the empty one.
@@ -35,12 +37,16 @@ const (
 
 const (
 	// streamsPerConnection bounds what one connection may have in the air.
-	streamsPerConnection = 1024
+	streamsPerConnection = 256
 	connections          = 4096
 	handshakeTime        = 10 * time.Second
 	idleTime             = 15 * time.Minute
-	// maxWait is how long a query waits for min_height, at most.
+	headerBytes          = 16 << 10
+	// maxWait is how long a query waits for min_height, and Submit for a
+	// leader, at most.
 	maxWait = 10 * time.Second
+	// flushTime is for the last answers to leave, after the last request.
+	flushTime = time.Second
 )
 
 // Config of a Server. The zero values of numbers stand for the defaults.
@@ -69,13 +75,12 @@ type Server struct {
 	metrics  *metrics
 	requests chan struct{}
 	streams  chan struct{}
-	// now is the clock that signed requests are compared with.
-	now func() time.Time
+	// chain is what signed requests must name, once the backend knows it.
+	chain atomic.Pointer[tx.ChainInfo]
 
 	// stopping ends streams that would go on for ever.
 	stopping context.Context
 	stop     context.CancelFunc
-	stopOnce sync.Once
 }
 
 // NewServer listens at once, so that Address is known and a taken port is found
@@ -102,7 +107,7 @@ func NewServer(c Config, b Backend) (*Server, error) {
 		return nil, fmt.Errorf("api: listen on %s: %w", c.Listen, err)
 	}
 	s := &Server{
-		cfg: c, backend: b, listener: listener, log: c.Logger, metrics: newMetrics(), health: health.NewServer(), now: time.Now,
+		cfg: c, backend: b, listener: listener, log: c.Logger, metrics: newMetrics(), health: health.NewServer(),
 		requests: make(chan struct{}, c.MaxConcurrent), streams: make(chan struct{}, max(1, c.MaxConcurrent/4)),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
@@ -117,6 +122,7 @@ func (s *Server) options(secure credentials.TransportCredentials) []grpc.ServerO
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxRecvMsgSize(s.cfg.MaxRequestBytes),
 		grpc.MaxConcurrentStreams(streamsPerConnection),
+		grpc.MaxHeaderListSize(headerBytes),
 		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTime, Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
@@ -183,26 +189,47 @@ func (s *Server) SetServing(serving bool) {
 }
 
 // Shutdown takes no more requests, ends streams, and lets requests in progress
-// finish until ctx is done; then it cuts them off and says so.
+// finish until ctx is done; then it cuts them off and says so. It is called
+// once.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopOnce.Do(func() {
-		s.health.Shutdown()
-		s.stop()
-	})
+	s.health.Shutdown()
+	s.stop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		s.grpc.GracefulStop()
 	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		s.grpc.Stop()
-		<-done
-		return fmt.Errorf("api: requests were cut off: %w", ctx.Err())
+	cut := s.drain(ctx)
+	if cut == nil {
+		// What is still open are idle streams, which only their clients end.
+		select {
+		case <-done:
+		case <-time.After(flushTime):
+		case <-ctx.Done():
+		}
 	}
+	s.grpc.Stop()
+	<-done
 	// A server that never served still holds its port.
 	_ = s.listener.Close()
+	if cut != nil {
+		return fmt.Errorf("api: requests were cut off: %w", cut)
+	}
+	return nil
+}
+
+// drain takes every slot, once: then nothing is in progress, and nothing
+// begins.
+func (s *Server) drain(ctx context.Context) error {
+	for _, slots := range []chan struct{}{s.requests, s.streams} {
+		for range cap(slots) {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
 	return nil
 }
 

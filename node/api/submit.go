@@ -21,6 +21,8 @@ func (s service) Submit(ctx context.Context, in *SubmitRequest) (*SubmitResponse
 	if err := wantTransactions(in); err != nil {
 		return nil, err
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	receipts, err := s.backend.Submit(ctx, in.Transactions)
 	if err != nil {
 		return nil, submitFailure(err)
@@ -69,12 +71,7 @@ func (s service) SubmitStream(stream Ledger_SubmitStreamServer) error {
 		case <-ctx.Done():
 			return s.ended(stream.Context())
 		}
-		out, err := s.Submit(stream.Context(), in)
-		<-s.requests
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(out); err != nil {
+		if err := s.submitNext(stream, in); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -83,17 +80,24 @@ func (s service) SubmitStream(stream Ledger_SubmitStreamServer) error {
 	}
 }
 
+// submitNext gives back its slot when the answer is on its way.
+func (s service) submitNext(stream Ledger_SubmitStreamServer, in *SubmitRequest) error {
+	defer func() { <-s.requests }()
+	out, err := s.Submit(stream.Context(), in)
+	if err != nil {
+		return err
+	}
+	return stream.Send(out)
+}
+
 func (s service) Check(ctx context.Context, in *CheckRequest) (*CheckResponse, error) {
 	if err := wantSize(in.Transaction); err != nil {
 		return nil, refused(err, err.Error())
 	}
-	v, err := s.view(ctx, in.MinHeight)
-	if err != nil {
-		return nil, err
-	}
-	have := v.Head().Height
-	if err := v.Close(); err != nil {
-		return nil, broken(err)
+	waiting, cancel := bounded(ctx)
+	defer cancel()
+	if err := s.backend.WaitHeight(waiting, in.MinHeight); err != nil {
+		return nil, viewFailure(ctx, err, s.backend.Status().Head.Height, in.MinHeight)
 	}
 	receipt, height, err := s.backend.Check(ctx, in.Transaction)
 	var no *tx.Rejection
@@ -101,7 +105,7 @@ func (s service) Check(ctx context.Context, in *CheckRequest) (*CheckResponse, e
 	case errors.As(err, &no):
 		return nil, refused(no, err.Error())
 	case err != nil:
-		return nil, viewFailure(ctx, err, have, in.MinHeight)
+		return nil, viewFailure(ctx, err, height, in.MinHeight)
 	}
 	return &CheckResponse{Height: height, Receipt: receipt}, nil
 }
