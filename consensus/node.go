@@ -246,7 +246,7 @@ func (n *Node) fail(err error) {
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.stopProposing()
 	if r := n.running(); r != nil {
-		if r.State() == raft.Leader && n.Err() == nil {
+		if r.State() == raft.Leader && n.Err() == nil && ctx.Err() == nil {
 			handOver(ctx, r)
 		}
 	}

@@ -141,6 +141,7 @@ func (c *Cluster) Stop(name string) {
 	if err := errors.Join(n.Shutdown(context.Background()), n.log.Close()); err != nil {
 		c.t.Errorf("stop %s: %v", name, err)
 	}
+	c.Wire.Leave(name)
 }
 
 // Crash ends a node as a power cut does: its disk keeps what was synced and
@@ -153,6 +154,7 @@ func (c *Cluster) Crash(name string) {
 	// neither the wire nor the disk that the next one starts from.
 	c.Wire.Cut(name, c.Names...)
 	_ = errors.Join(n.Shutdown(expired()), n.log.Close())
+	c.Wire.Leave(name)
 	c.Wire.join(name, c.Names...)
 	n.FS = after
 }

@@ -44,6 +44,21 @@ func (w *Wire) Cut(a string, others ...string) {
 	}
 }
 
+// Leave breaks every stream of a node, as the end of its host does.
+func (w *Wire) Leave(name string) {
+	w.mu.Lock()
+	var broken []*conn
+	for c := range w.open {
+		if c.local == name || c.remote == name {
+			broken = append(broken, c)
+		}
+	}
+	w.mu.Unlock()
+	for _, c := range broken {
+		_ = c.Close()
+	}
+}
+
 // Heal connects everyone again.
 func (w *Wire) Heal() {
 	w.mu.Lock()

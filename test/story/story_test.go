@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,8 +112,8 @@ func arg(d *datadriven.TestData, name string) string {
 }
 
 func number(d *datadriven.TestData, name string, otherwise int) int {
-	if d.HasArg(name) {
-		d.ScanArgs(nil, name, &otherwise)
+	if n, err := strconv.Atoi(arg(d, name)); err == nil {
+		return n
 	}
 	return otherwise
 }
@@ -120,6 +121,9 @@ func number(d *datadriven.TestData, name string, otherwise int) int {
 // cluster founds a network whose first node leads.
 func (s *story) cluster(d *datadriven.TestData) (string, error) {
 	o := cluster.Options{Voters: number(d, "voters", 3), Entities: number(d, "entities", 4), ScriptClock: true}
+	// A test that flips a balance wants to see who notices first without the
+	// check that only tests make.
+	o.NoConservation = arg(d, "conservation") == "unchecked"
 	o.TrailingLogs = uint64(number(d, "trailing", 0))
 	if os.Getenv("STORY_LOG") != "" {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
