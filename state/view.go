@@ -167,7 +167,7 @@ func (v *View) Holdings(party, instrument, after string, limit int) ([]tx.Holdin
 		if instrument != "" && code != instrument {
 			continue
 		}
-		p.add(holder+"/"+code, func() tx.Holding {
+		p.add(holder+"\x00"+code, func() tx.Holding {
 			return tx.Holding{Party: holder, Instrument: code, Tonnes: tx.Tonnes(number(value))}
 		})
 	}

@@ -2,7 +2,6 @@ package state
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"carbonledger/tx"
 )
@@ -39,6 +38,8 @@ func (v *View) YearTotals(year tx.Year) (tx.YearTotals, bool, error) {
 }
 
 // eachObligation calls f for every obligation of a year by region and entity.
+// The cursor is the key: another separator than its zero byte would put "a-b"
+// before "a".
 func (v *View) eachObligation(year tx.Year, f func(cursor string, o *tx.Obligation)) (err error) {
 	b, err := v.get(yearKey(nil, rangeYear, year))
 	if err != nil {
@@ -49,7 +50,7 @@ func (v *View) eachObligation(year tx.Year, f func(cursor string, o *tx.Obligati
 		var o tx.Obligation
 		decode(value, &o)
 		o.State = obligationState(&o, closed)
-		f(strings.Replace(string(key), "\x00", "/", 1), &o)
+		f(string(key), &o)
 	}
 	return err
 }
