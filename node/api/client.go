@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -202,9 +203,9 @@ func elsewhere(err error) bool {
 // try.
 func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *node, time.Duration) error) error {
 	pause, try := firstPause, firstTry
+	var last, told error // told: what a node said, and not only that time ran out
 	for round := 1; ; round++ {
 		start := int(c.healthy.Load())
-		var last error
 		for k := range c.nodes {
 			i := (start + k) % len(c.nodes)
 			n := c.nodes[i]
@@ -214,12 +215,18 @@ func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *
 				return nil
 			}
 			last = fmt.Errorf("api: node %s: %w", n.address, err)
+			if infoOf(err) != nil {
+				told = last
+			}
+			if ctx.Err() != nil && told != nil {
+				return fmt.Errorf("%w (%w)", told, ctx.Err())
+			}
 			if !elsewhere(err) || ctx.Err() != nil {
 				return last
 			}
 		}
 		if round == rounds {
-			return last
+			return cmp.Or(told, last)
 		}
 		// Half of the pause is by chance, so that clients do not come in step.
 		timer := time.NewTimer(pause/2 + rand.N(pause/2))
@@ -227,7 +234,7 @@ func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return last
+			return cmp.Or(told, last)
 		}
 		pause, try = min(2*pause, longestPause), min(2*try, longestTry)
 	}

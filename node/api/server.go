@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -81,6 +82,8 @@ type Server struct {
 	// stopping ends streams that would go on for ever.
 	stopping context.Context
 	stop     context.CancelFunc
+	once     sync.Once
+	stopped  error
 }
 
 // NewServer listens at once, so that Address is known and a taken port is found
@@ -189,9 +192,14 @@ func (s *Server) SetServing(serving bool) {
 }
 
 // Shutdown takes no more requests, ends streams, and lets requests in progress
-// finish until ctx is done; then it cuts them off and says so. It is called
-// once.
+// finish until ctx is done; then it cuts them off and says so. A second call
+// waits for the first and returns its error.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.once.Do(func() { s.stopped = s.shutdown(ctx) })
+	return s.stopped
+}
+
+func (s *Server) shutdown(ctx context.Context) error {
 	s.health.Shutdown()
 	s.stop()
 	done := make(chan struct{})
