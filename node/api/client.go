@@ -301,6 +301,9 @@ func (c *Client) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error
 	if r := rejectionOf(err); r != nil {
 		return nil, fmt.Errorf("%w: %w (%w)", ErrWithoutEffect, r, err)
 	}
+	if status.Code(err) == codes.ResourceExhausted && infoOf(err) == nil {
+		return nil, fmt.Errorf("%w: send fewer transactions in one request (%w)", ErrWithoutEffect, err)
+	}
 	return nil, fmt.Errorf("%w (%w)", ErrWithoutEffect, err)
 }
 

@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	gogoproto "github.com/cosmos/gogoproto/proto"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
@@ -20,9 +19,6 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/reflection"
-	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 
 	"carbonledger/tx"
 )
@@ -138,15 +134,11 @@ func (s *Server) options(secure credentials.TransportCredentials) []grpc.ServerO
 	return options
 }
 
-// register adds the service, the standard health service, and reflection in
-// both versions that clients speak. Descriptors come from gogoproto's registry
-// and the standard one together.
+// register adds our service, the standard health service and reflection.
 func (s *Server) register() {
 	RegisterLedgerServer(s.grpc, service{s})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
-	o := reflection.ServerOptions{Services: s.grpc, DescriptorResolver: gogoproto.HybridResolver}
-	reflectionv1.RegisterServerReflectionServer(s.grpc, reflection.NewServerV1(o))
-	reflectionv1alpha.RegisterServerReflectionServer(s.grpc, reflection.NewServer(o))
+	registerReflection(s.grpc)
 }
 
 // serverTLS is nil on loopback without a certificate.
