@@ -29,6 +29,8 @@ type Config struct {
 	MetricsListen string
 	// Profile is "wan" or "loopback": see consensus.Timing.
 	Profile string
+	// PrimarySite is preferred for the leader; empty for no preference.
+	PrimarySite string
 	// MinFreeDisk in bytes: below it the node refuses writes and does not lead.
 	MinFreeDisk uint64
 	// CheckConservation adds up every account after every block: for tests,

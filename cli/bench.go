@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"carbonledger/cli/local"
+	"carbonledger/tx"
+
+	"github.com/spf13/cobra"
+)
+
+// benchInstrument is what the bench network moves about.
+const benchInstrument = "CEA22"
+
+// benchResult is the line that bench prints.
+type benchResult struct {
+	Nodes   int `json:"nodes"`
+	Seconds int `json:"seconds"`
+	Ops     int `json:"ops_per_tx"`
+	// SignedTxPerSecond counts transactions from the first request until every
+	// replica has executed the last of them.
+	SignedTxPerSecond float64 `json:"signed_tx_per_s"`
+	OpsPerSecond      float64 `json:"ops_per_s"`
+	// VerifyLimitPerSecond is cores ÷ (nodes × cost of one signature in a
+	// batch): what this machine could do if replicas only verified.
+	VerifyLimitPerSecond float64 `json:"verify_limit_per_s"`
+	// Ratio of signatures per second to that limit.
+	Ratio        float64 `json:"ratio"`
+	P50          float64 `json:"p50_ms"`
+	P99          float64 `json:"p99_ms"`
+	Transactions int     `json:"transactions"`
+	Cores        int     `json:"cores"`
+}
+
+type benchOptions struct {
+	nodes, seconds, ops, workers, perRequest int
+	keep                                     bool
+}
+
+func newBenchCommand() *cobra.Command {
+	var o benchOptions
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure a network on this machine",
+		Long: `Measure a network on this machine: so many validators as processes, and one
+client process that submits transfers signed beforehand.
+
+Prints one JSON line. signed_tx_per_s counts what every replica has executed,
+each of which verified every signature; verify_limit_per_s is what this machine
+could verify if it did nothing else, measured in the same run.`,
+		Example: "  carbonledger bench --nodes 3 --seconds 10\n  carbonledger bench --nodes 3 --seconds 10 --ops 1000",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.nodes < 1 || o.nodes > 9 || o.seconds < 1 || o.ops < 1 || o.ops > 2000 || o.workers < 1 || o.perRequest < 1 {
+				return usage(errors.New("use --nodes 1 to 9, --seconds from 1, --ops 1 to 2000, --workers and --per-request from 1"))
+			}
+			ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer cancel()
+			return runBench(ctx, cmd, o)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.nodes, "nodes", 3, "validators")
+	f.IntVar(&o.seconds, "seconds", 10, "how long to submit")
+	f.IntVar(&o.ops, "ops", 1, "transfers under one signature")
+	f.IntVar(&o.workers, "workers", 12, "requests at once")
+	f.IntVar(&o.perRequest, "per-request", 256, "transactions in a request, of one transfer each")
+	return cmd
+}
+
+func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err error) {
+	dir, err := os.MkdirTemp("", "carbonledger-bench-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the network: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	say := func(format string, a ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", a...) }
+	say("bench: %d validators in %s", o.nodes, dir)
+	n, err := newBenchNetwork(dir, o.nodes)
+	if err != nil {
+		return err
+	}
+	defer n.stop()
+	if err := n.startAll(ctx); err != nil {
+		return err
+	}
+	say("bench: the network serves; measuring signatures")
+	limit, err := verifyLimit(o.nodes)
+	if err != nil {
+		return err
+	}
+	result, err := runBenchClient(ctx, cmd, n, o)
+	if err != nil {
+		return err
+	}
+	result.Nodes, result.VerifyLimitPerSecond, result.Cores = o.nodes, limit, runtime.NumCPU()
+	result.OpsPerSecond = result.SignedTxPerSecond * float64(o.ops)
+	result.Ratio = result.SignedTxPerSecond / limit
+	line, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("encode the result: %w", err)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
+	return err
+}
+
+// benchEntities is how many parties transfer to one another.
+const benchEntities = 64
+
+func newBenchNetwork(dir string, nodes int) (*localNetwork, error) {
+	key := func() (tx.PrivateKey, error) { return tx.GenerateKey(tx.Ed25519, rand.Reader) }
+	parties := []foundingParty{
+		{ID: "ministry", Role: tx.Ministry, Name: "Ministry"},
+		{ID: "region", Role: tx.RegionDepartment, Name: "Region"},
+		{ID: "registry", Role: tx.Registry, Name: "Registry"},
+	}
+	for i := range benchEntities {
+		parties = append(parties, foundingParty{ID: benchEntity(i), Role: tx.KeyEmittingEntity, Name: "Entity " + strconv.Itoa(i), Region: "region"})
+	}
+	for i := range parties {
+		k, err := key()
+		if err != nil {
+			return nil, err
+		}
+		parties[i].Key = k
+	}
+	ports, err := local.FreePorts(nodes)
+	if err != nil {
+		return nil, err
+	}
+	n, err := createNetwork(networkOptions{
+		Dir: dir, P2PPorts: ports, Sites: demoSites(nodes), ChainID: "bench", FreeTransfers: true, Parties: parties,
+		Instruments: []tx.Instrument{{Code: benchInstrument, Vintage: 2022, ReferencePrice: 8000}},
+		Start:       tx.Instant(time.Now().UnixMilli()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newLocalNetwork(n)
+}
+
+func benchEntity(i int) string { return "e" + strconv.Itoa(i) }
+
+// demoSites places validators: Wuhan 2, Shanghai 2, Beijing 1.
+func demoSites(n int) []string {
+	order := []string{"Wuhan", "Shanghai", "Beijing", "Wuhan", "Shanghai"}
+	sites := make([]string, n)
+	for i := range sites {
+		sites[i] = order[i%len(order)]
+	}
+	return sites
+}
+
+// verifyTime is how long signatures are verified to learn what one costs.
+const verifyTime = time.Second
+
+// verifyLimit is cores ÷ (nodes × cost of one signature verified in a batch on
+// one core).
+func verifyLimit(nodes int) (float64, error) {
+	const batch = 512
+	d := tx.Domain{1}
+	var keys []tx.PrivateKey
+	for range benchEntities {
+		k, err := tx.GenerateKey(tx.Ed25519, rand.Reader)
+		if err != nil {
+			return 0, err
+		}
+		keys = append(keys, k)
+	}
+	raws := make([][]byte, batch)
+	for i := range raws {
+		raw, err := benchTransfer(d, "bench", i%benchEntities, i, 1, keys[i%benchEntities])
+		if err != nil {
+			return 0, err
+		}
+		raws[i] = raw
+	}
+	// On all cores together, as the nodes will be, with nothing remembered from
+	// one batch to the next but the keys.
+	cores := runtime.NumCPU()
+	done := make(chan int, cores)
+	began := time.Now()
+	for range cores {
+		go func() {
+			count := 0
+			for time.Since(began) < verifyTime {
+				_, errs := tx.NewVerifier(d).VerifyAll(raws)
+				for _, err := range errs {
+					if err != nil {
+						panic(err)
+					}
+				}
+				count += batch
+			}
+			done <- count
+		}()
+	}
+	all := 0
+	for range cores {
+		all += <-done
+	}
+	return float64(all) / time.Since(began).Seconds() / float64(nodes), nil
+}
+
+// benchTransfer is one signed transaction of ops transfers of a tonne each.
+func benchTransfer(d tx.Domain, chain string, from, number, ops int, key tx.PrivateKey) ([]byte, error) {
+	body := &tx.Body{ChainId: chain, Party: benchEntity(from), Reference: strconv.Itoa(number)}
+	for i := range ops {
+		to := benchEntity((from + 1 + (number+i)%(benchEntities-1)) % benchEntities)
+		body.Operations = append(body.Operations, tx.Operation{Operation: &tx.Operation_Transfer{
+			Transfer: &tx.Transfer{To: to, Instrument: benchInstrument, Tonnes: 1},
+		}})
+	}
+	return tx.NewTransaction(d, body, key)
+}
+
+// runBenchClient runs the client as a process of its own, as institutions are.
+func runBenchClient(ctx context.Context, cmd *cobra.Command, n *localNetwork, o benchOptions) (benchResult, error) {
+	var result benchResult
+	keys := filepath.Join(n.Dir, "keys")
+	c := exec.CommandContext(ctx, n.program, "bench-client",
+		"--api", strings.Join(n.addresses(), ","), "--genesis", n.Genesis, "--keys", keys,
+		"--seconds", strconv.Itoa(o.seconds), "--ops", strconv.Itoa(o.ops),
+		"--workers", strconv.Itoa(o.workers), "--per-request", strconv.Itoa(o.perRequest))
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, cmd.ErrOrStderr()
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	if err := c.Run(); err != nil {
+		return result, fmt.Errorf("the client process failed: %w", err)
+	}
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		return result, fmt.Errorf("read the client's result %q: %w", out.String(), err)
+	}
+	return result, nil
+}

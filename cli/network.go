@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"carbonledger/genesis"
+	"carbonledger/node/datadir"
+	"carbonledger/tx"
+	"carbonledger/tx/keyfile"
+)
+
+// networkOptions say what createNetwork founds.
+type networkOptions struct {
+	// Dir gets genesis.toml, nodes/NAME and keys/PARTY.key.
+	Dir string
+	// Sites of the validators, one each; they are named after them.
+	Sites                      []string
+	ChainID                    string
+	ScriptClock, FreeTransfers bool
+	Parties                    []foundingParty
+	Instruments                []tx.Instrument
+	ClosedDays                 []tx.Day
+	Start                      tx.Instant
+	Parameters                 []tx.SetParameter
+	// P2PPorts on the loopback interface, one for each validator.
+	P2PPorts []int
+}
+
+// foundingParty is a party of the genesis document with its private key.
+type foundingParty struct {
+	ID     string
+	Role   tx.Role
+	Name   string
+	Region string
+	Key    tx.PrivateKey
+}
+
+// network is what createNetwork made.
+type network struct {
+	Dir string
+	// Genesis is the document's path.
+	Genesis  string
+	Document *genesis.Document
+	Nodes    []networkNode
+}
+
+type networkNode struct{ Name, Site, Dir, P2PAddress string }
+
+// keyPath is where a founding party's key lies.
+func (n *network) keyPath(party string) string { return partyKeyPath(n.Dir, party) }
+
+func partyKeyPath(dir, party string) string { return filepath.Join(dir, "keys", party+".key") }
+
+// createNetwork plays every operator and every institution at once: data
+// directories, keys without passphrase, and the genesis document. For tests,
+// bench and demo; a real network uses init node and init genesis.
+func createNetwork(o networkOptions) (*network, error) {
+	n := &network{Dir: o.Dir, Genesis: filepath.Join(o.Dir, "genesis.toml")}
+	f := tx.Founding{
+		ChainID: o.ChainID, ProtocolVersion: 1, ScriptClock: o.ScriptClock, FreeTransfers: o.FreeTransfers, Start: o.Start,
+		Instruments: o.Instruments, ClosedDays: o.ClosedDays, Parameters: o.Parameters,
+	}
+	for i, name := range validatorNames(o.Sites) {
+		node := networkNode{
+			Name: name, Site: o.Sites[i], Dir: filepath.Join(o.Dir, "nodes", name),
+			P2PAddress: "/ip4/127.0.0.1/tcp/" + strconv.Itoa(o.P2PPorts[i]),
+		}
+		v, err := datadir.Create(node.Dir, datadir.Options{
+			Name: name, Site: node.Site, P2PAddress: node.P2PAddress, Keys: keyfile.Options{Unprotected: true},
+		})
+		if err != nil {
+			return nil, err
+		}
+		v.Voter = true
+		f.Validators, n.Nodes = append(f.Validators, v), append(n.Nodes, node)
+	}
+	if err := os.MkdirAll(filepath.Join(o.Dir, "keys"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the keys' directory: %w", err)
+	}
+	for _, p := range o.Parties {
+		if err := keyfile.Write(n.keyPath(p.ID), p.Key, "", keyfile.Options{Unprotected: true}); err != nil {
+			return nil, err
+		}
+		f.Parties = append(f.Parties, tx.OpenAccount{
+			Id: p.ID, Role: p.Role, Name: p.Name, Region: p.Region, Keys: []tx.ProvenKey{{Key: p.Key.Public()}},
+		})
+	}
+	var err error
+	n.Document, err = writeGenesis(n.Genesis, &f)
+	return n, err
+}
+
+// validatorNames numbers the validators of each site: wuhan-1, wuhan-2.
+func validatorNames(sites []string) []string {
+	count := map[string]int{}
+	names := make([]string, len(sites))
+	for i, site := range sites {
+		count[site]++
+		names[i] = strings.ToLower(site) + "-" + strconv.Itoa(count[site])
+	}
+	return names
+}
+
+// writeGenesis writes a new document and reads it back.
+func writeGenesis(path string, f *tx.Founding) (*genesis.Document, error) {
+	content, err := genesis.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("write the genesis document: %w", err)
+	}
+	_, err = out.Write(content)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return nil, fmt.Errorf("write the genesis document: %w", err)
+	}
+	return genesis.Read(path)
+}

@@ -1,0 +1,271 @@
+package genesis
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"carbonledger/tx"
+)
+
+// builder turns a document into a founding and keeps the first problem.
+type builder struct {
+	at      lines
+	problem *Error
+	names   map[string]bool
+	keys    map[string]string
+}
+
+func (b *builder) bad(field, format string, args ...any) {
+	if b.problem == nil {
+		b.problem = &Error{Line: b.at.of(field), Field: field, What: fmt.Sprintf(format, args...)}
+	}
+}
+
+// once refuses what a document names twice.
+func (b *builder) once(field, kind, name string) {
+	if b.names[kind+" "+name] {
+		b.bad(field, "%s %q is named twice", kind, name)
+	}
+	b.names[kind+" "+name] = true
+}
+
+// key reads a public key that nothing else in the document has.
+func (b *builder) key(field, s, of string) tx.PublicKey {
+	k, err := tx.ParsePublicKey(s)
+	if err != nil {
+		b.bad(field, "%v", err)
+		return k
+	}
+	if other, twice := b.keys[s]; twice {
+		b.bad(field, "the key of %s is also one of %s: every key has one owner", of, other)
+	}
+	b.keys[s] = of
+	return k
+}
+
+// build checks the document and fills in its founding.
+func (d *Document) build(at lines, hash tx.Domain) error {
+	b := &builder{at: at, names: map[string]bool{}, keys: map[string]string{}}
+	f := &d.founding
+	*f = tx.Founding{ChainID: d.ChainID, Hash: hash, ProtocolVersion: d.ProtocolVersion, FreeTransfers: d.FreeTransfers, ScriptClock: d.Clock == ScriptClock}
+	if d.ChainID == "" || len(d.ChainID) > 64 || strings.ContainsFunc(d.ChainID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		b.bad("chain_id", "%q: use 1 to 64 printable ASCII characters without spaces", d.ChainID)
+	}
+	if d.ProtocolVersion == 0 {
+		b.bad("protocol_version", "missing: use 1")
+	}
+	if d.Clock != WallClock && d.Clock != ScriptClock {
+		b.bad("clock", "%q: use %q (ledger time from the leader's clock) or %q (from transactions of the timekeeper)", d.Clock, WallClock, ScriptClock)
+	}
+	start, err := time.Parse(time.RFC3339Nano, d.Start)
+	if err != nil || start.UnixMilli() < 0 || !time.UnixMilli(start.UnixMilli()).Equal(start) {
+		b.bad("start", "%q: use a time such as 2024-01-01T00:00:00+08:00", d.Start)
+	}
+	f.Start = tx.Instant(start.UnixMilli())
+	b.validators(d, f)
+	b.parties(d, f)
+	b.instruments(d, f)
+	b.calendar(d, f)
+	b.parameters(d, f)
+	if b.problem != nil {
+		return b.problem
+	}
+	return nil
+}
+
+func (b *builder) validators(d *Document, f *tx.Founding) {
+	voters := 0
+	for i, v := range d.Validators {
+		at := func(field string) string { return fmt.Sprintf("validators[%d].%s", i, field) }
+		if !validName(v.Name) {
+			b.bad(at("name"), "%q: use 1 to 24 letters, digits or hyphens", v.Name)
+		}
+		b.once(at("name"), "validator", v.Name)
+		if !validName(v.Site) {
+			b.bad(at("site"), "%q: use 1 to 24 letters, digits or hyphens, such as Wuhan", v.Site)
+		}
+		if !validAddress(v.Address) {
+			b.bad(at("address"), "%q is no multiaddr such as /ip4/10.1.2.3/tcp/7070 or /dns4/host/tcp/7070", v.Address)
+		}
+		w := tx.Validator{Name: v.Name, Site: v.Site, Address: v.Address, Voter: v.Voter == nil || *v.Voter}
+		for _, k := range []struct {
+			field, text string
+			into        *[]byte
+		}{{"node_key", v.NodeKey, &w.NodeKey}, {"cosign_key", v.CosignKey, &w.CosignKey}} {
+			key := b.key(at(k.field), k.text, v.Name)
+			if key.Scheme != tx.Ed25519 {
+				b.bad(at(k.field), "a validator's keys are Ed25519 keys: ed25519:…")
+			}
+			*k.into = key.Key
+		}
+		sum, err := hex.DecodeString(v.Incarnation)
+		if err != nil || len(sum) != 32 {
+			b.bad(at("incarnation_sha256"), "%q is not 64 hexadecimal digits", v.Incarnation)
+		}
+		b.once(at("incarnation_sha256"), "incarnation", v.Incarnation)
+		w.IncarnationSha256 = sum
+		if w.Voter {
+			voters++
+		}
+		f.Validators = append(f.Validators, w)
+	}
+	if voters == 0 {
+		b.bad("validators", "no voter: a network needs at least one; three sites need five")
+	}
+}
+
+// roles by their names in the document.
+var roles = map[string]tx.Role{
+	"ministry": tx.Ministry, "region": tx.RegionDepartment, "registry": tx.Registry, "exchange": tx.Exchange,
+	"bank": tx.SettlementBank, "entity": tx.KeyEmittingEntity, "auditor": tx.Auditor, "timekeeper": tx.Timekeeper,
+}
+
+// ParseRole reads a role's name.
+func ParseRole(s string) (tx.Role, error) {
+	r, ok := roles[s]
+	if !ok {
+		return 0, fmt.Errorf("%q is no role: use ministry, region, registry, exchange, bank, entity, auditor or timekeeper", s)
+	}
+	return r, nil
+}
+
+// RoleName is the role's name in a document.
+func RoleName(r tx.Role) string {
+	for name, role := range roles {
+		if role == r {
+			return name
+		}
+	}
+	return r.String()
+}
+
+func (b *builder) parties(d *Document, f *tx.Founding) {
+	regions := map[string]bool{}
+	for _, p := range d.Parties {
+		if p.Role == "region" {
+			regions[p.ID] = true
+		}
+	}
+	timekeeper := false
+	for i, p := range d.Parties {
+		at := func(field string) string { return fmt.Sprintf("parties[%d].%s", i, field) }
+		if !validName(p.ID) {
+			b.bad(at("id"), "%q: use 1 to 24 letters, digits or hyphens", p.ID)
+		}
+		b.once(at("id"), "party", p.ID)
+		role, err := ParseRole(p.Role)
+		if err != nil {
+			b.bad(at("role"), "%v", err)
+		}
+		timekeeper = timekeeper || role == tx.Timekeeper
+		if role == tx.Timekeeper && d.Clock != ScriptClock {
+			b.bad(at("role"), "a timekeeper needs clock = %q", ScriptClock)
+		}
+		if p.Name == "" || len(p.Name) > 200 {
+			b.bad(at("name"), "use 1 to 200 bytes")
+		}
+		if role == tx.KeyEmittingEntity && !regions[p.Region] || role != tx.KeyEmittingEntity && p.Region != "" {
+			b.bad(at("region"), "%q: an entity, and only an entity, names the id of a party with the role region, which comes before it", p.Region)
+		}
+		a := tx.OpenAccount{Id: p.ID, Role: role, Name: p.Name, Region: p.Region}
+		for _, k := range p.Keys {
+			a.Keys = append(a.Keys, tx.ProvenKey{Key: b.key(at("keys"), k, p.ID)})
+		}
+		if len(a.Keys) == 0 {
+			b.bad(at("keys"), "a party has at least one key")
+		}
+		f.Parties = append(f.Parties, a)
+	}
+	if d.Clock == ScriptClock && !timekeeper {
+		b.bad("clock", "a script clock needs a party with the role timekeeper")
+	}
+	b.regionsFirst(d)
+}
+
+// regionsFirst: the ledger opens the accounts in the document's order.
+func (b *builder) regionsFirst(d *Document) {
+	seen := map[string]bool{}
+	for i, p := range d.Parties {
+		if p.Role == "entity" && !seen[p.Region] {
+			b.bad(fmt.Sprintf("parties[%d].region", i), "the region %q must come before its entities", p.Region)
+		}
+		seen[p.ID] = true
+	}
+}
+
+// maxPrice in fen a tonne is the ledger's.
+const maxPrice = 1_000_000_000_000
+
+func (b *builder) instruments(d *Document, f *tx.Founding) {
+	for i, in := range d.Instruments {
+		at := func(field string) string { return fmt.Sprintf("instruments[%d].%s", i, field) }
+		if !validName(in.Code) {
+			b.bad(at("code"), "%q: use 1 to 24 letters, digits or hyphens, such as CEA23", in.Code)
+		}
+		b.once(at("code"), "instrument", in.Code)
+		if in.Vintage < 1990 || in.Vintage > 9999 {
+			b.bad(at("vintage"), "%d is no year of allowances", in.Vintage)
+		}
+		var price tx.Fen
+		if in.ReferencePrice != "" {
+			p, err := tx.ParseFen(in.ReferencePrice)
+			if err != nil || p <= 0 || p > maxPrice {
+				b.bad(at("reference_price"), "%q is no price in yuan such as \"79.42\"", in.ReferencePrice)
+			}
+			price = p
+		}
+		f.Instruments = append(f.Instruments, tx.Instrument{Code: in.Code, Vintage: tx.Year(in.Vintage), ReferencePrice: price})
+	}
+	if len(d.Instruments) == 0 || len(d.Instruments) > 64 {
+		b.bad("instruments", "use 1 to 64 instruments")
+	}
+}
+
+func (b *builder) calendar(d *Document, f *tx.Founding) {
+	var last tx.Day
+	for _, s := range d.Calendar.ClosedDays {
+		day, err := tx.ParseDay(s)
+		if err != nil {
+			b.bad("calendar.closed_days", "%v", err)
+		} else if day <= last {
+			b.bad("calendar.closed_days", "%s does not come after %s", day, last)
+		}
+		last = day
+		f.ClosedDays = append(f.ClosedDays, day)
+	}
+}
+
+func (b *builder) parameters(d *Document, f *tx.Founding) {
+	for i, p := range d.Parameters {
+		day, err := tx.ParseDay(p.From)
+		if err != nil {
+			b.bad(fmt.Sprintf("parameters[%d].from", i), "%v", err)
+		}
+		b.once(fmt.Sprintf("parameters[%d].name", i), "parameter", p.Name+" from "+p.From)
+		f.Parameters = append(f.Parameters, tx.SetParameter{Name: p.Name, From: day, Value: p.Value})
+	}
+}
+
+func validName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 24
+}
+
+func validAddress(s string) bool {
+	parts := strings.Split(s, "/")
+	if len(parts) < 5 || parts[0] != "" || parts[2] == "" || parts[3] != "tcp" || parts[4] == "" {
+		return false
+	}
+	switch parts[1] {
+	case "ip4", "ip6", "dns", "dns4", "dns6":
+		return true
+	}
+	return false
+}

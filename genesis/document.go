@@ -1,0 +1,158 @@
+package genesis
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+
+	"carbonledger/tx"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Clock says where ledger time comes from.
+const (
+	WallClock   = "wall"   // from the stamps of blocks
+	ScriptClock = "script" // from transactions of the timekeeper
+)
+
+// Document is what the file says. Amounts of money are yuan with two decimals.
+type Document struct {
+	ChainID         string `toml:"chain_id"`
+	ProtocolVersion uint32 `toml:"protocol_version"`
+	// Clock is WallClock or ScriptClock.
+	Clock string `toml:"clock"`
+	// FreeTransfers allows the operation transfer: bench and test chains only.
+	FreeTransfers bool `toml:"free_transfers"`
+	// Start is ledger time at height 0, RFC 3339 with milliseconds at most.
+	Start       string       `toml:"start"`
+	Validators  []Validator  `toml:"validators"`
+	Parties     []Party      `toml:"parties"`
+	Instruments []Instrument `toml:"instruments"`
+	Calendar    Calendar     `toml:"calendar"`
+	Parameters  []Parameter  `toml:"parameters"`
+
+	founding tx.Founding
+}
+
+// Validator is one voter of the founding network.
+type Validator struct {
+	Name        string `toml:"name"`
+	Site        string `toml:"site"`
+	Address     string `toml:"address"`
+	NodeKey     string `toml:"node_key"`
+	CosignKey   string `toml:"cosign_key"`
+	Incarnation string `toml:"incarnation_sha256"`
+	// Voter is true unless the file says otherwise.
+	Voter *bool `toml:"voter,omitempty"`
+}
+
+// Party is an account that exists from the start.
+type Party struct {
+	ID     string   `toml:"id"`
+	Role   string   `toml:"role"`
+	Name   string   `toml:"name"`
+	Region string   `toml:"region,omitempty"`
+	Keys   []string `toml:"keys"`
+}
+
+// Instrument is a vintage of allowances.
+type Instrument struct {
+	Code string `toml:"code"`
+	// Vintage is the (last) year of the allowances.
+	Vintage int `toml:"vintage"`
+	// ReferencePrice in yuan a tonne stands for the close until the first one;
+	// empty for none.
+	ReferencePrice string `toml:"reference_price,omitempty"`
+}
+
+// Calendar lists the weekdays without trading; Saturdays and Sundays never are
+// trading days.
+type Calendar struct {
+	ClosedDays []string `toml:"closed_days"`
+}
+
+// Parameter is a market parameter from a day on.
+type Parameter struct {
+	Name  string `toml:"name"`
+	From  string `toml:"from"`
+	Value string `toml:"value"`
+}
+
+// maxBytes bounds a document.
+const maxBytes = 16 << 20
+
+// Read reads the document at path. Its error names file, line and field.
+func Read(path string) (*Document, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %w", err)
+	}
+	if info.Size() > maxBytes {
+		return nil, fmt.Errorf("genesis: %s has %d bytes: a genesis document has at most %d", path, info.Size(), maxBytes)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %w", err)
+	}
+	d, err := Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %s:%w", path, err)
+	}
+	return d, nil
+}
+
+// Parse reads a document. Its error is an *Error.
+func Parse(content []byte) (*Document, error) {
+	d := &Document{}
+	decoder := toml.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(d); err != nil {
+		return nil, syntaxError(err)
+	}
+	at := locate(content)
+	if err := d.build(at, sha256.Sum256(content)); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// syntaxError names the line of what is no TOML, or no field of ours.
+func syntaxError(err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		line, _ := unknown.Errors[0].Position()
+		return &Error{Line: line, Field: fieldName(unknown.Errors[0].Key()), What: "there is no such field: remove it, or see the names in docs/operators.md"}
+	}
+	var wrong *toml.DecodeError
+	if errors.As(err, &wrong) {
+		line, _ := wrong.Position()
+		return &Error{Line: line, Field: fieldName(wrong.Key()), What: wrong.Error()}
+	}
+	return &Error{Line: 1, What: err.Error()}
+}
+
+// Error is what is wrong with a document.
+type Error struct {
+	// Line of the file, from 1.
+	Line int
+	// Field as parties[2].keys; empty for the document as a whole.
+	Field string
+	What  string
+}
+
+// Error is "LINE: FIELD: what is wrong".
+func (e *Error) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%d: %s", e.Line, e.What)
+	}
+	return fmt.Sprintf("%d: %s: %s", e.Line, e.Field, e.What)
+}
+
+// Founding is what the ledger begins with. Its slices are shared.
+func (d *Document) Founding() tx.Founding { return d.founding }
+
+// Hash is the SHA-256 of the document's bytes.
+func (d *Document) Hash() tx.Domain { return d.founding.Hash }

@@ -1,0 +1,75 @@
+package genesis
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"carbonledger/tx"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// header is the comment at the top of a document that we write.
+const header = `# The founding document of a carbonledger network. Every operator and every
+# institution uses the same bytes: their SHA-256 is part of each signature and
+# of each connection between nodes. Change anything, a comment too, and it is
+# another network.
+`
+
+// Encode writes a founding as a document that Parse reads back. The hash of the
+// founding is not looked at.
+func Encode(f *tx.Founding) ([]byte, error) {
+	d := Document{
+		ChainID: f.ChainID, ProtocolVersion: f.ProtocolVersion, Clock: WallClock, FreeTransfers: f.FreeTransfers,
+		Start: time.UnixMilli(int64(f.Start)).In(time.FixedZone("UTC+8", 8*60*60)).Format("2006-01-02T15:04:05.999Z07:00"),
+	}
+	if f.ScriptClock {
+		d.Clock = ScriptClock
+	}
+	for _, v := range f.Validators {
+		w := Validator{
+			Name: v.Name, Site: v.Site, Address: v.Address, Incarnation: fmt.Sprintf("%x", v.IncarnationSha256),
+			NodeKey:   tx.PublicKey{Scheme: tx.Ed25519, Key: v.NodeKey}.String(),
+			CosignKey: tx.PublicKey{Scheme: tx.Ed25519, Key: v.CosignKey}.String(),
+		}
+		if !v.Voter {
+			w.Voter = new(bool)
+		}
+		d.Validators = append(d.Validators, w)
+	}
+	for _, p := range f.Parties {
+		q := Party{ID: p.Id, Role: RoleName(p.Role), Name: p.Name, Region: p.Region}
+		for _, k := range p.Keys {
+			q.Keys = append(q.Keys, k.Key.String())
+		}
+		d.Parties = append(d.Parties, q)
+	}
+	for _, i := range f.Instruments {
+		in := Instrument{Code: i.Code, Vintage: int(i.Vintage)}
+		if i.ReferencePrice > 0 {
+			in.ReferencePrice = i.ReferencePrice.String()
+		}
+		d.Instruments = append(d.Instruments, in)
+	}
+	d.Calendar.ClosedDays = []string{}
+	for _, day := range f.ClosedDays {
+		d.Calendar.ClosedDays = append(d.Calendar.ClosedDays, day.String())
+	}
+	for _, p := range f.Parameters {
+		d.Parameters = append(d.Parameters, Parameter{Name: p.Name, From: p.From.String(), Value: p.Value})
+	}
+	var b bytes.Buffer
+	b.WriteString(header)
+	e := toml.NewEncoder(&b)
+	e.SetIndentTables(false)
+	if err := e.Encode(d); err != nil {
+		return nil, fmt.Errorf("genesis: write the document: %w", err)
+	}
+	content := []byte(strings.TrimSpace(b.String()) + "\n")
+	if _, err := Parse(content); err != nil {
+		return nil, fmt.Errorf("genesis: line %w", err)
+	}
+	return content, nil
+}
