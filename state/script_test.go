@@ -1,0 +1,317 @@
+package state_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"carbonledger/state"
+	"carbonledger/tx"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// script runs a ledger that testdata/rules describes. A transaction is a line
+//
+//	PARTY REFERENCE [flag=value …] : operation name=value … ; operation …
+//
+// Flags: by=KEY,KEY (instead of the party's own key), expiry=MS, chain=ID,
+// damage (breaks the signature).
+type script struct {
+	t       testing.TB
+	f       tx.Founding
+	ledger  *state.Ledger
+	dir     string
+	fs      vfs.FS
+	index   uint64
+	names   map[string]string // of keys, by their text
+	pages   map[string][]byte
+	raws    map[string][]byte
+	reasons map[tx.Reason]bool
+}
+
+func newScript(t testing.TB) *script {
+	s := &script{t: t, fs: vfs.NewMem(), dir: "ledger", names: map[string]string{}, pages: map[string][]byte{}, raws: map[string][]byte{}, reasons: map[tx.Reason]bool{}}
+	s.f = tx.Founding{
+		ChainID: "rules", Hash: sha256.Sum256([]byte("genesis of the rules")), ProtocolVersion: 1, ScriptClock: true,
+		FreeTransfers: true, Start: tx.Day(20240102).Start(),
+		Instruments: []tx.Instrument{
+			{Code: "CEA21", Vintage: 2021, ReferencePrice: 7000},
+			{Code: "CEA22", Vintage: 2022, ReferencePrice: 8000},
+			{Code: "CEA23", Vintage: 2023},
+		},
+		Validators: []tx.Validator{s.validator("n1", true)},
+	}
+	for _, p := range []struct {
+		id, region string
+		role       tx.Role
+	}{
+		{"ministry", "", tx.Ministry}, {"registry", "", tx.Registry}, {"exchange", "", tx.Exchange}, {"bank", "", tx.SettlementBank},
+		{"timekeeper", "", tx.Timekeeper}, {"hubei", "", tx.RegionDepartment}, {"hunan", "", tx.RegionDepartment},
+		{"e0", "hubei", tx.KeyEmittingEntity}, {"e1", "hubei", tx.KeyEmittingEntity}, {"e2", "hunan", tx.KeyEmittingEntity},
+	} {
+		s.f.Parties = append(s.f.Parties, tx.OpenAccount{Id: p.id, Role: p.role, Name: "test " + p.id, Region: p.region, Keys: []tx.ProvenKey{{Key: s.key(p.id).Public()}}})
+	}
+	return s
+}
+
+// key is derived from its name, so that a run can be repeated byte for byte.
+func (s *script) key(name string) tx.PrivateKey {
+	seed := sha256.Sum256([]byte("rules key " + name))
+	k, err := tx.NewPrivateKey(tx.Ed25519, seed[:])
+	s.must(err)
+	s.names[k.Public().String()] = "key:" + name
+	return k
+}
+
+func (s *script) validator(name string, voter bool) tx.Validator {
+	incarnation := sha256.Sum256([]byte("incarnation of " + name))
+	return tx.Validator{
+		Name: name, Site: "Wuhan", Address: "/ip4/127.0.0.1/tcp/1", Voter: voter, IncarnationSha256: incarnation[:],
+		NodeKey: s.key("node/" + name).Public().Key, CosignKey: s.key("cosign/" + name).Public().Key,
+	}
+}
+
+func (s *script) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *script) open() {
+	l, err := state.Open(s.dir, s.f, tx.NewVerifier(s.f.Hash), state.Options{FS: s.fs, CheckConservation: true})
+	s.must(err)
+	s.ledger = l
+	s.index = l.AppliedIndex()
+}
+
+func (s *script) close() {
+	if s.ledger != nil {
+		s.must(s.ledger.Close())
+	}
+}
+
+func (s *script) run(d *datadriven.TestData) string {
+	if s.ledger == nil && d.Cmd != "found" {
+		s.open()
+	}
+	switch d.Cmd {
+	case "found":
+		s.found(d)
+		return fmt.Sprintf("height 0, %s\n", s.ledger.Head().Time)
+	case "block":
+		return s.block(d)
+	case "noise":
+		b, err := hex.DecodeString(strings.TrimSpace(d.Input))
+		s.must(err)
+		return s.apply(b)
+	case "skip":
+		a, err := s.ledger.Apply([]state.Entry{{Index: s.index, Block: nil}})
+		s.must(err)
+		return fmt.Sprintf("skipped %v, height %d\n", a[0].Skipped, s.ledger.Head().Height)
+	case "page":
+		return s.page(d)
+	case "show":
+		return s.anonymous(s.show(d))
+	}
+	s.t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
+	return ""
+}
+
+func (s *script) found(d *datadriven.TestData) {
+	for _, a := range d.CmdArgs {
+		switch a.Key {
+		case "wall":
+			s.f.ScriptClock = false
+		case "lawful":
+			s.f.FreeTransfers = false
+		case "closed":
+			for _, v := range a.Vals {
+				s.f.ClosedDays = append(s.f.ClosedDays, tx.Day(whole(v)))
+			}
+		case "start":
+			s.f.Start = tx.Day(whole(a.Vals[0])).Start()
+		default:
+			s.t.Fatalf("%s: found knows no %s", d.Pos, a.Key)
+		}
+	}
+	s.open()
+}
+
+// page makes a page of an opening position: lines PARTY INSTRUMENT TONNES, or
+// PARTY FEN.
+func (s *script) page(d *datadriven.TestData) string {
+	var p tx.OpeningPage
+	for line := range strings.Lines(d.Input) {
+		switch w := strings.Fields(line); len(w) {
+		case 2:
+			p.Money = append(p.Money, tx.OpeningMoney{Party: w[0], Amount: tx.Fen(whole(w[1]))})
+		case 3:
+			p.Holdings = append(p.Holdings, tx.OpeningHolding{Party: w[0], Instrument: w[1], Tonnes: tx.Tonnes(whole(w[2]))})
+		}
+	}
+	raw, err := p.Marshal()
+	s.must(err)
+	s.pages[d.CmdArgs[0].Key] = raw
+	return ""
+}
+
+func (s *script) block(d *datadriven.TestData) string {
+	b := tx.Block{Proposer: "n1"}
+	var stamp string
+	if d.MaybeScanArgs(s.t, "stamp", &stamp); stamp != "" {
+		b.Stamp = s.f.Start + tx.Instant(whole(stamp))
+	}
+	for line := range strings.Lines(strings.TrimSpace(d.Input)) {
+		if strings.TrimSpace(line) != "" {
+			b.Transactions = append(b.Transactions, s.transaction(d, strings.TrimSpace(line)))
+		}
+	}
+	raw, err := b.Marshal()
+	s.must(err)
+	return s.apply(raw)
+}
+
+func (s *script) apply(block []byte) string {
+	s.index += 2 // Raft's own entries lie between
+	applied, err := s.ledger.Apply([]state.Entry{{Index: s.index, Block: block}})
+	if err != nil {
+		return "failed: " + err.Error() + "\n"
+	}
+	var out strings.Builder
+	a := applied[0]
+	fmt.Fprintf(&out, "height %d, %s\n", a.Height, a.Time)
+	for i := range a.Receipts {
+		out.WriteString(s.receipt(&a.Receipts[i]))
+	}
+	return s.anonymous(out.String())
+}
+
+func (s *script) receipt(r *tx.Receipt) string {
+	s.reasons[r.Reason] = true
+	line := fmt.Sprintf("%d/%d %s %s: %s", r.Height, r.Position, r.Party, r.Reference, r.Reason)
+	if r.Operation > 0 {
+		line += fmt.Sprintf(" operation %d", r.Operation)
+	}
+	if r.Subject != "" {
+		line += fmt.Sprintf(" (%s)", r.Subject)
+	}
+	if r.Have != 0 || r.Want != 0 {
+		line += fmt.Sprintf(" have %d want %d", r.Have, r.Want)
+	}
+	for name, raw := range s.raws {
+		if id, err := tx.TransactionID(s.f.Hash, raw); err == nil && r.FirstId != nil && bytes.Equal(id[:], r.FirstId) {
+			line += " first was " + name
+		}
+	}
+	return line + "\n"
+}
+
+// anonymous puts names for keys.
+func (s *script) anonymous(text string) string {
+	for key, name := range s.names {
+		text = strings.ReplaceAll(text, key, name)
+	}
+	return text
+}
+
+// transaction makes a transaction of a line; "again LABEL" repeats one, "hex …"
+// is bytes as they are.
+func (s *script) transaction(d *datadriven.TestData, line string) []byte {
+	head, tail, ok := strings.Cut(line, ":")
+	w := strings.Fields(head)
+	if w[0] == "again" {
+		return s.raws[w[1]]
+	}
+	if w[0] == "hex" {
+		b, err := hex.DecodeString(w[1])
+		s.must(err)
+		return b
+	}
+	if !ok || len(w) < 2 {
+		s.t.Fatalf("%s: not a transaction: %s", d.Pos, line)
+	}
+	body := &tx.Body{ChainId: s.f.ChainID, Party: w[0], Reference: strings.ReplaceAll(w[1], "_", " ")}
+	keys, label, damage := []tx.PrivateKey{s.key(w[0])}, w[0]+"/"+w[1], false
+	for _, flag := range w[2:] {
+		name, value, _ := strings.Cut(flag, "=")
+		switch name {
+		case "by":
+			keys = nil
+			for k := range strings.SplitSeq(value, ",") {
+				if k != "" {
+					keys = append(keys, s.key(k))
+				}
+			}
+		case "expiry":
+			body.Expiry = s.f.Start + tx.Instant(whole(value))
+		case "chain":
+			body.ChainId = value
+		case "label":
+			label = value
+		case "damage":
+			damage = true
+		default:
+			s.t.Fatalf("%s: no flag %s", d.Pos, name)
+		}
+	}
+	for op := range strings.SplitSeq(tail, " ; ") {
+		if op = strings.TrimSpace(op); op != "" {
+			body.Operations = append(body.Operations, s.operation(d, body.Party, op))
+		}
+	}
+	raw, err := tx.NewTransaction(s.f.Hash, body, keys...)
+	if len(keys) == 0 { // NewTransaction refuses to make one without signatures
+		encoded, bodyErr := body.Marshal()
+		s.must(bodyErr)
+		raw, err = (&tx.Transaction{Body: encoded}).Marshal()
+	}
+	s.must(err)
+	if damage {
+		raw[len(raw)-1] ^= 1
+	}
+	if _, known := s.raws[label]; !known {
+		s.raws[label] = raw
+	}
+	return raw
+}
+
+func whole(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// Rules whose reasons have a place elsewhere.
+var elsewhere = map[tx.Reason]string{
+	tx.TooLarge:              "FuzzApply's seeds and TestTooLarge: 60,001 bytes are no readable test data",
+	tx.OperationNotInVersion: "no operation is newer than version 1: the frame's test comes with the first that is",
+}
+
+func TestRules(t *testing.T) {
+	given := map[tx.Reason]bool{}
+	datadriven.Walk(t, "testdata/rules", func(t *testing.T, path string) {
+		s := newScript(t)
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			s.t = t
+			return s.run(d)
+		})
+		s.close()
+		for r := range s.reasons {
+			given[r] = true
+		}
+	})
+	for _, r := range tx.Reasons() {
+		if _, there := elsewhere[r]; !given[r] && !there {
+			t.Errorf("no file of testdata/rules shows %s", r)
+		}
+	}
+}
