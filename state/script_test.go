@@ -141,6 +141,10 @@ func (s *script) found(d *datadriven.TestData) {
 			s.t.Fatalf("%s: found knows no %s", d.Pos, a.Key)
 		}
 	}
+	if s.ledger != nil { // a ledger of its own, after an earlier one
+		s.close()
+		s.fs = vfs.NewMem()
+	}
 	s.open()
 }
 

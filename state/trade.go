@@ -120,8 +120,11 @@ func (x *exec) checkPrice(t *tx.SettleTrade) *tx.Rejection {
 	}
 	instrument := x.chain.instrument[t.Instrument]
 	previous, s := x.previousClose(&instrument, day), x.shareOn(limit, day)
-	if previous == 0 || t.Price > maxPrice {
+	switch {
+	case previous == 0:
 		return short(tx.PriceOutOfLimit, t.Instrument+" has no reference price", previous, t.Price)
+	case t.Price > maxPrice:
+		return short(tx.PriceOutOfLimit, t.Instrument, previous, t.Price)
 	}
 	away := max(t.Price-previous, previous-t.Price)
 	if int64(away)*s.denominator > s.numerator*int64(previous) {
