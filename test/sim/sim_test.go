@@ -1,0 +1,272 @@
+package sim
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carbonledger/consensus"
+	"carbonledger/test/cluster"
+	"carbonledger/tx"
+)
+
+var (
+	seeds = flag.Int("sim.seeds", 6, "how many seeds to play")
+	steps = flag.Int("sim.steps", 120, "how many steps a seed has: a batch of business or a fault each")
+	first = flag.Uint64("sim.seed", 1, "the first seed")
+)
+
+// TestSim plays seeded business and faults on five validators and compares all
+// that they answer with the model.
+func TestSim(t *testing.T) {
+	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("to repeat: go test ./test/sim -run TestSim -sim.seed=%d -sim.seeds=1 -sim.steps=%d", seed, *steps)
+				}
+			})
+			synctest.Test(t, func(t *testing.T) { newRun(t, seed).play() })
+		})
+	}
+}
+
+// entities of a run.
+const entities = 6
+
+type run struct {
+	t        *testing.T
+	c        *cluster.Cluster
+	r        *rand.Rand
+	day      tx.Day
+	n        int
+	sent     [][]byte
+	receipts []tx.Receipt
+	down     map[string]bool
+	cut      string
+	faults   int
+}
+
+func newRun(t *testing.T, seed uint64) *run {
+	c := cluster.New(t, cluster.Options{
+		Voters: 5, Entities: entities, ScriptClock: true, Seed: seed, SnapshotLogBytes: 64 << 10, TrailingLogs: 20,
+	})
+	return &run{t: t, c: c, r: rand.New(rand.NewPCG(seed, 3)), day: 20240101, down: map[string]bool{}}
+}
+
+func (s *run) play() {
+	s.c.Leader()
+	var start [][]byte
+	for i := range entities {
+		e := fmt.Sprintf("e%d", i)
+		for _, code := range []string{"CEA21", "CEA22", "CEA23"} {
+			start = append(start, s.sign("registry", issue(e, code, 400_000, "start")))
+		}
+		start = append(start, s.sign("bank", deposit(e, 3_000_000_000)), s.sign("hubei", oblige(e, 2023, 2_000)))
+	}
+	s.submit(append(start, s.sign("exchange", openDay(s.day))))
+	for range *steps {
+		if s.r.IntN(4) == 0 {
+			s.fault()
+			continue
+		}
+		batch := make([][]byte, 0, 8)
+		for range 1 + s.r.IntN(7) {
+			batch = append(batch, s.business()...)
+		}
+		s.submit(batch)
+	}
+	s.repair()
+	s.submit([][]byte{s.sign("bank", deposit("e0", 1))})
+	height, _ := s.c.Level(1)
+	s.compare(height)
+}
+
+// alive are the nodes that can reach a majority.
+func (s *run) alive() (all []string) {
+	for _, name := range s.c.Names {
+		if !s.down[name] && s.cut != name {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// fault hits the network, never more than two of five nodes at once.
+func (s *run) fault() {
+	s.faults++
+	alive := s.alive()
+	victim := alive[s.r.IntN(len(alive))]
+	if s.r.IntN(2) == 0 {
+		victim = s.c.Leader(alive...)
+	}
+	switch s.r.IntN(5) {
+	case 0, 1:
+		if len(alive) <= 3 {
+			s.repair()
+			return
+		}
+		s.c.Crash(victim)
+		s.down[victim] = true
+	case 2:
+		if len(alive) <= 3 || s.cut != "" {
+			s.repair()
+			return
+		}
+		var others []string
+		for _, name := range s.c.Names {
+			if name != victim {
+				others = append(others, name)
+			}
+		}
+		s.c.Wire.Cut(victim, others...)
+		s.cut = victim
+	case 3:
+		// A leader that changes its mind, or cannot: both are fine.
+		_ = s.c.Nodes[s.c.Leader(alive...)].HandOver(victim)
+	case 4:
+		s.repair()
+	}
+}
+
+// repair heals the wire and starts what is down.
+func (s *run) repair() {
+	s.c.Wire.Heal()
+	s.cut = ""
+	for _, name := range s.c.Names {
+		if s.down[name] {
+			s.c.Start(name)
+			delete(s.down, name)
+		}
+	}
+}
+
+// submit sends a batch to any live node until its receipts are there, as a
+// client does.
+func (s *run) submit(batch [][]byte) {
+	s.t.Helper()
+	if len(batch) == 0 {
+		return
+	}
+	s.sent = append(s.sent, batch...)
+	for range 100 {
+		alive := s.alive()
+		receipts, err := s.c.Submit(alive[s.r.IntN(len(alive))], batch...)
+		if err == nil {
+			s.receipts = append(s.receipts, receipts...)
+			return
+		}
+		if !errors.Is(err, consensus.ErrUnknownOutcome) && !errors.Is(err, consensus.ErrNoLeader) && !errors.Is(err, consensus.ErrOverloaded) {
+			s.t.Fatalf("submit: %v", err)
+		}
+		time.Sleep(time.Second)
+	}
+	s.t.Fatal("no receipts after 100 attempts")
+}
+
+// compare re-executes the blocks in the model, and compares receipts, balances,
+// obligations and bulletins on every replica.
+func (s *run) compare(height uint64) {
+	m := newModel(s.c.Founding)
+	places := map[[2]uint64]place{}
+	there := map[string]bool{}
+	v, err := s.c.Nodes[s.c.Names[0]].Ledger().View()
+	s.must(err)
+	for h := uint64(1); h <= height; h++ {
+		record, ok, err := v.Block(h)
+		s.must(err)
+		block, is := tx.DecodeBlock(record.Block)
+		if !ok || !is {
+			s.t.Fatalf("block %d is missing or no block", h)
+		}
+		for i, raw := range block.Transactions {
+			there[string(raw)] = true
+			places[[2]uint64{h, uint64(i)}] = m.play(raw, h, uint32(i))
+		}
+	}
+	s.must(v.Close())
+	reasons := map[tx.Reason]int{}
+	for i := range s.receipts {
+		r := &s.receipts[i]
+		reasons[r.Reason]++
+		got := verdict{r.Reason, r.Operation, r.Have, r.Want}
+		if !there[string(s.sent[i])] {
+			s.t.Errorf("lost: %s of %s", r.Reference, r.Party)
+		}
+		want := places[[2]uint64{r.Height, uint64(r.Position)}].verdict
+		if got != want {
+			s.t.Errorf("%d/%d %s %s: the ledger says %s (%s), the model %s", r.Height, r.Position, r.Party, r.Reference, got, r.Subject, want)
+		}
+	}
+	for _, name := range s.c.Names {
+		s.compareNode(name, m)
+	}
+	s.t.Logf("%d blocks, %d transactions, %d faults, %d bulletins; %v", height, len(s.sent), s.faults, len(m.bulletins), reasons)
+}
+
+func (s *run) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *run) compareNode(name string, m *model) {
+	v, err := s.c.Nodes[name].Ledger().View()
+	s.must(err)
+	defer func() { s.must(v.Close()) }()
+	c, err := v.Conservation()
+	s.must(err)
+	if len(c.Breaks) > 0 {
+		s.t.Errorf("%s: %v", name, c.Breaks)
+	}
+	equal := func(what string, got, want int64) {
+		if got != want {
+			s.t.Errorf("%s: %s is %d, in the model %d", name, what, got, want)
+		}
+	}
+	holdings, _, _, err := v.Holdings("", "", "", 1000)
+	s.must(err)
+	for _, h := range holdings {
+		key := h.Party + "/" + h.Instrument
+		equal(key, int64(h.Tonnes), m.units[key])
+		delete(m.units, key)
+		defer func() { m.units[key] = int64(h.Tonnes) }()
+	}
+	for key, n := range m.units {
+		equal(key, 0, n)
+	}
+	money, _, _, err := v.Money("", "", 1000)
+	s.must(err)
+	equal("the number of purses", int64(len(money)), entities)
+	for _, p := range money {
+		equal("money of "+p.Party, int64(p.Amount), m.money[p.Party])
+	}
+	obligations, _, _, err := v.Obligations(2023, "", "", "", 1000)
+	s.must(err)
+	equal("the number of obligations", int64(len(obligations)), entities)
+	for _, o := range obligations {
+		d := m.duties[fmt.Sprint(o.Entity, "/", 2023)]
+		equal("due of "+o.Entity, int64(o.Due), d.due)
+		equal("surrendered of "+o.Entity, int64(o.Surrendered), d.surrendered)
+		equal("offset of "+o.Entity, int64(o.Offset), d.offset)
+	}
+	for day, quotes := range m.bulletins {
+		b, ok, err := v.Bulletin(day)
+		s.must(err)
+		if !ok || !b.Closed {
+			s.t.Errorf("%s: no bulletin of %s", name, day)
+			continue
+		}
+		for _, q := range append(b.Instruments, b.Composite) {
+			equal(day.String()+" "+q.Instrument, int64(q.Close), quotes[q.Instrument])
+		}
+	}
+	totals, _, err := v.YearTotals(2024)
+	s.must(err)
+	equal("turnover", int64(totals.CumulativeAmount), m.turnover.Int64())
+}
