@@ -72,7 +72,22 @@ func Create(dir string, o Options) (tx.Validator, error) {
 	if _, err := ParseLine(line); err != nil {
 		return v, err
 	}
-	return v, writeFile(filepath.Join(dir, lineFile), []byte(line+"\n"))
+	if err := writeFile(filepath.Join(dir, lineFile), []byte(line+"\n")); err != nil {
+		return v, err
+	}
+	// The operator sends the line away: after this it survives a power cut.
+	return v, errors.Join(syncDirectory(dir), syncDirectory(filepath.Dir(filepath.Clean(dir))))
+}
+
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("datadir: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("datadir: sync %s: %w", dir, err)
+	}
+	return nil
 }
 
 func makeEmpty(dir string) error {
@@ -85,6 +100,10 @@ func makeEmpty(dir string) error {
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("datadir: %s is not empty: a node's identity is never overwritten; choose another directory", dir)
+	}
+	// One that was there before may be open to others.
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("datadir: %w", err)
 	}
 	return nil
 }
@@ -153,6 +172,10 @@ func (d *Dir) takeLock() error {
 		return fmt.Errorf("datadir: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return errors.Join(fmt.Errorf("datadir: lock %s: %w", path, err), f.Close())
+		}
+		// Empty for the moment between its lock and its number.
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
 		return errors.Join(fmt.Errorf("datadir: %s is in use by process %s: stop that node first", d.path, strings.TrimSpace(string(holder))), f.Close())
 	}

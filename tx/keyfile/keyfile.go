@@ -45,8 +45,8 @@ type Options struct {
 }
 
 // Write stores a key in a new file, and returns after it is on the disk. It
-// never overwrites: a crash right here leaves no file or a whole one beside a
-// temporary one.
+// never overwrites. A crash right here leaves no file, a whole one, or the
+// beginning of one, which Read refuses with ErrNoKey and which is to be removed.
 func Write(path string, key tx.PrivateKey, passphrase string, o Options) error {
 	content, err := encode(key, passphrase, o)
 	if err != nil {
@@ -55,18 +55,24 @@ func Write(path string, key tx.PrivateKey, passphrase string, o Options) error {
 	return writeNew(path, content)
 }
 
-// Replace stores a key over an existing file in one rename.
+// Replace stores a key over an existing file in one rename: its readers see the
+// old file or the new one, whole.
 func Replace(path string, key tx.PrivateKey, passphrase string, o Options) error {
 	content, err := encode(key, passphrase, o)
 	if err != nil {
 		return fmt.Errorf("keyfile: %s: %w", path, err)
 	}
-	next := path + ".new"
-	if err := writeNew(next, content); err != nil {
-		return err
-	}
-	if err := os.Rename(next, path); err != nil {
+	// A crash before the rename leaves the old key and a stray file beside it.
+	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-")
+	if err != nil {
 		return fmt.Errorf("keyfile: %w", err)
+	}
+	_, err = next.Write(content)
+	if err := errors.Join(err, next.Chmod(keyMode), next.Sync(), next.Close()); err != nil {
+		return errors.Join(fmt.Errorf("keyfile: write %s: %w", next.Name(), err), os.Remove(next.Name()))
+	}
+	if err := os.Rename(next.Name(), path); err != nil {
+		return errors.Join(fmt.Errorf("keyfile: %w", err), os.Remove(next.Name()))
 	}
 	return syncDirectory(filepath.Dir(path))
 }
@@ -76,6 +82,9 @@ func encode(key tx.PrivateKey, passphrase string, o Options) ([]byte, error) {
 	secret := hex.EncodeToString(key.Secret()) + "\n"
 	public := key.Public().String()
 	if o.Unprotected {
+		if passphrase != "" {
+			return nil, errors.New("a passphrase is given for a key that is to be written without one")
+		}
 		fmt.Fprintf(&b, "%s\n%s%s\n%s%s\n%s", firstLine, publicField, public, protectedField, notAtAll, secret)
 		return b.Bytes(), nil
 	}
