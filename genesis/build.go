@@ -5,8 +5,16 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"carbonledger/tx"
+)
+
+// What the ledger takes at most: maxPrice is in fen a tonne.
+const (
+	maxPartyName   = 200
+	maxInstruments = 64
+	maxPrice       = 1_000_000_000_000
 )
 
 // builder turns a document into a founding and keeps the first problem.
@@ -23,10 +31,16 @@ func (b *builder) bad(field, format string, args ...any) {
 	}
 }
 
+func (b *builder) check(field string, err error) {
+	if err != nil {
+		b.bad(field, "%v", err)
+	}
+}
+
 // once refuses what a document names twice.
 func (b *builder) once(field, kind, name string) {
 	if b.names[kind+" "+name] {
-		b.bad(field, "%s %q is named twice", kind, name)
+		b.bad(field, "%s %q is named twice: remove one, or give it another name", kind, name)
 	}
 	b.names[kind+" "+name] = true
 }
@@ -54,7 +68,7 @@ func (d *Document) build(at lines, hash tx.Domain) error {
 		b.bad("chain_id", "%q: use 1 to 64 printable ASCII characters without spaces", d.ChainID)
 	}
 	if d.ProtocolVersion == 0 {
-		b.bad("protocol_version", "missing: use 1")
+		b.bad("protocol_version", "missing, or 0: use 1")
 	}
 	if d.Clock != WallClock && d.Clock != ScriptClock {
 		b.bad("clock", "%q: use %q (ledger time from the leader's clock) or %q (from transactions of the timekeeper)", d.Clock, WallClock, ScriptClock)
@@ -79,16 +93,10 @@ func (b *builder) validators(d *Document, f *tx.Founding) {
 	voters := 0
 	for i, v := range d.Validators {
 		at := func(field string) string { return fmt.Sprintf("validators[%d].%s", i, field) }
-		if !validName(v.Name) {
-			b.bad(at("name"), "%q: use 1 to 24 letters, digits or hyphens", v.Name)
-		}
+		b.check(at("name"), CheckName(v.Name))
 		b.once(at("name"), "validator", v.Name)
-		if !validName(v.Site) {
-			b.bad(at("site"), "%q: use 1 to 24 letters, digits or hyphens, such as Wuhan", v.Site)
-		}
-		if !validAddress(v.Address) {
-			b.bad(at("address"), "%q is no multiaddr such as /ip4/10.1.2.3/tcp/7070 or /dns4/host/tcp/7070", v.Address)
-		}
+		b.check(at("site"), CheckName(v.Site))
+		b.check(at("address"), CheckAddress(v.Address))
 		w := tx.Validator{Name: v.Name, Site: v.Site, Address: v.Address, Voter: v.Voter == nil || *v.Voter}
 		for _, k := range []struct {
 			field, text string
@@ -151,9 +159,7 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 	timekeeper := false
 	for i, p := range d.Parties {
 		at := func(field string) string { return fmt.Sprintf("parties[%d].%s", i, field) }
-		if !validName(p.ID) {
-			b.bad(at("id"), "%q: use 1 to 24 letters, digits or hyphens", p.ID)
-		}
+		b.check(at("id"), CheckName(p.ID))
 		b.once(at("id"), "party", p.ID)
 		role, err := ParseRole(p.Role)
 		if err != nil {
@@ -163,8 +169,8 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 		if role == tx.Timekeeper && d.Clock != ScriptClock {
 			b.bad(at("role"), "a timekeeper needs clock = %q", ScriptClock)
 		}
-		if p.Name == "" || len(p.Name) > 200 {
-			b.bad(at("name"), "use 1 to 200 bytes")
+		if p.Name == "" || len(p.Name) > maxPartyName || strings.ContainsFunc(p.Name, unicode.IsControl) {
+			b.bad(at("name"), "%q: use 1 to %d bytes without control characters", p.Name, maxPartyName)
 		}
 		if role == tx.KeyEmittingEntity && !regions[p.Region] || role != tx.KeyEmittingEntity && p.Region != "" {
 			b.bad(at("region"), "%q: an entity, and only an entity, names the id of a party with the role region, which comes before it", p.Region)
@@ -174,7 +180,7 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 			a.Keys = append(a.Keys, tx.ProvenKey{Key: b.key(at("keys"), k, p.ID)})
 		}
 		if len(a.Keys) == 0 {
-			b.bad(at("keys"), "a party has at least one key")
+			b.bad(at("keys"), "a party has at least one key: give the key that its operator shows with \"carbonledger keys show\"")
 		}
 		f.Parties = append(f.Parties, a)
 	}
@@ -195,15 +201,10 @@ func (b *builder) regionsFirst(d *Document) {
 	}
 }
 
-// maxPrice in fen a tonne is the ledger's.
-const maxPrice = 1_000_000_000_000
-
 func (b *builder) instruments(d *Document, f *tx.Founding) {
 	for i, in := range d.Instruments {
 		at := func(field string) string { return fmt.Sprintf("instruments[%d].%s", i, field) }
-		if !validName(in.Code) {
-			b.bad(at("code"), "%q: use 1 to 24 letters, digits or hyphens, such as CEA23", in.Code)
-		}
+		b.check(at("code"), CheckName(in.Code))
 		b.once(at("code"), "instrument", in.Code)
 		if in.Vintage < 1990 || in.Vintage > 9999 {
 			b.bad(at("vintage"), "%d is no year of allowances", in.Vintage)
@@ -218,8 +219,8 @@ func (b *builder) instruments(d *Document, f *tx.Founding) {
 		}
 		f.Instruments = append(f.Instruments, tx.Instrument{Code: in.Code, Vintage: tx.Year(in.Vintage), ReferencePrice: price})
 	}
-	if len(d.Instruments) == 0 || len(d.Instruments) > 64 {
-		b.bad("instruments", "use 1 to 64 instruments")
+	if len(d.Instruments) == 0 || len(d.Instruments) > maxInstruments {
+		b.bad("instruments", "%d of them: use 1 to %d", len(d.Instruments), maxInstruments)
 	}
 }
 
@@ -230,42 +231,9 @@ func (b *builder) calendar(d *Document, f *tx.Founding) {
 		if err != nil {
 			b.bad("calendar.closed_days", "%v", err)
 		} else if day <= last {
-			b.bad("calendar.closed_days", "%s does not come after %s", day, last)
+			b.bad("calendar.closed_days", "%s does not come after %s: list each day once, the earliest first", day, last)
 		}
 		last = day
 		f.ClosedDays = append(f.ClosedDays, day)
 	}
-}
-
-func (b *builder) parameters(d *Document, f *tx.Founding) {
-	for i, p := range d.Parameters {
-		day, err := tx.ParseDay(p.From)
-		if err != nil {
-			b.bad(fmt.Sprintf("parameters[%d].from", i), "%v", err)
-		}
-		b.once(fmt.Sprintf("parameters[%d].name", i), "parameter", p.Name+" from "+p.From)
-		f.Parameters = append(f.Parameters, tx.SetParameter{Name: p.Name, From: day, Value: p.Value})
-	}
-}
-
-func validName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= 24
-}
-
-func validAddress(s string) bool {
-	parts := strings.Split(s, "/")
-	if len(parts) < 5 || parts[0] != "" || parts[2] == "" || parts[3] != "tcp" || parts[4] == "" {
-		return false
-	}
-	switch parts[1] {
-	case "ip4", "ip6", "dns", "dns4", "dns6":
-		return true
-	}
-	return false
 }

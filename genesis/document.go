@@ -20,19 +20,20 @@ const (
 
 // Document is what the file says. Amounts of money are yuan with two decimals.
 type Document struct {
-	ChainID         string `toml:"chain_id"`
-	ProtocolVersion uint32 `toml:"protocol_version"`
+	ChainID         string `toml:"chain_id" comment:"Part of every transaction and of every order."`
+	ProtocolVersion uint32 `toml:"protocol_version" comment:"The rules of the ledger at height 0."`
 	// Clock is WallClock or ScriptClock.
-	Clock string `toml:"clock"`
+	Clock string `toml:"clock" comment:"wall: ledger time comes from the leader's clock; script: from transactions of the timekeeper (tests and demonstrations)."`
 	// FreeTransfers allows the operation transfer: bench and test chains only.
-	FreeTransfers bool `toml:"free_transfers"`
+	FreeTransfers bool `toml:"free_transfers" comment:"true allows transfers without a trade, which the law does not know: bench and test chains only."`
 	// Start is ledger time at height 0, RFC 3339 with milliseconds at most.
-	Start       string       `toml:"start"`
-	Validators  []Validator  `toml:"validators"`
-	Parties     []Party      `toml:"parties"`
-	Instruments []Instrument `toml:"instruments"`
-	Calendar    Calendar     `toml:"calendar"`
-	Parameters  []Parameter  `toml:"parameters"`
+	Start string `toml:"start" comment:"Ledger time at height 0."`
+
+	Validators  []Validator  `toml:"validators" comment:"Each from the line that \"carbonledger init node\" printed on its operator's machine."`
+	Parties     []Party      `toml:"parties" comment:"Accounts that exist from the start. Roles: ministry, region, registry, exchange, bank, entity, auditor, timekeeper.\nAn entity names its region, which comes before it."`
+	Instruments []Instrument `toml:"instruments" comment:"Vintages of allowances, in the order of lists. The vintage is the (last) year of the allowances;\nthe reference price, in yuan a tonne, stands for the close until the first one."`
+	Calendar    Calendar     `toml:"calendar" comment:"The weekdays without trading; Saturdays and Sundays never are trading days."`
+	Parameters  []Parameter  `toml:"parameters,omitempty" comment:"Parameters of the market, each from a day on."`
 
 	founding tx.Founding
 }
@@ -71,7 +72,7 @@ type Instrument struct {
 // Calendar lists the weekdays without trading; Saturdays and Sundays never are
 // trading days.
 type Calendar struct {
-	ClosedDays []string `toml:"closed_days"`
+	ClosedDays []string `toml:"closed_days,multiline"`
 }
 
 // Parameter is a market parameter from a day on.

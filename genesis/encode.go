@@ -16,6 +16,7 @@ const header = `# The founding document of a carbonledger network. Every operato
 # institution uses the same bytes: their SHA-256 is part of each signature and
 # of each connection between nodes. Change anything, a comment too, and it is
 # another network.
+
 `
 
 // Encode writes a founding as a document that Parse reads back. The hash of the

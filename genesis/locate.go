@@ -23,9 +23,8 @@ func locate(content []byte) lines {
 		e := p.Expression()
 		names := keyOf(e)
 		line := 0
-		for k := e.Key(); k.Next(); {
+		if k := e.Key(); k.Next() {
 			line = p.Shape(k.Node().Raw).Start.Line
-			break
 		}
 		switch e.Kind {
 		case unstable.ArrayTable:
