@@ -25,6 +25,10 @@ type builder struct {
 	keys    map[string]string
 }
 
+func newBuilder(content []byte) *builder {
+	return &builder{at: locate(content), names: map[string]bool{}, keys: map[string]string{}}
+}
+
 func (b *builder) bad(field, format string, args ...any) {
 	if b.problem == nil {
 		b.problem = &Error{Line: b.at.of(field), Field: field, What: fmt.Sprintf(format, args...)}
@@ -60,8 +64,7 @@ func (b *builder) key(field, s, of string) tx.PublicKey {
 }
 
 // build checks the document and fills in its founding.
-func (d *Document) build(at lines, hash tx.Domain) error {
-	b := &builder{at: at, names: map[string]bool{}, keys: map[string]string{}}
+func (d *Document) build(b *builder, hash tx.Domain) error {
 	f := &d.founding
 	*f = tx.Founding{ChainID: d.ChainID, Hash: hash, ProtocolVersion: d.ProtocolVersion, FreeTransfers: d.FreeTransfers, ScriptClock: d.Clock == ScriptClock}
 	if d.ChainID == "" || len(d.ChainID) > 64 || strings.ContainsFunc(d.ChainID, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -157,30 +160,16 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 		}
 	}
 	timekeeper := false
-	for i, p := range d.Parties {
+	for i := range d.Parties {
+		p := &d.Parties[i]
+		a := b.party(i, p)
 		at := func(field string) string { return fmt.Sprintf("parties[%d].%s", i, field) }
-		b.check(at("id"), CheckName(p.ID))
-		b.once(at("id"), "party", p.ID)
-		role, err := ParseRole(p.Role)
-		if err != nil {
-			b.bad(at("role"), "%v", err)
-		}
-		timekeeper = timekeeper || role == tx.Timekeeper
-		if role == tx.Timekeeper && d.Clock != ScriptClock {
+		timekeeper = timekeeper || a.Role == tx.Timekeeper
+		if a.Role == tx.Timekeeper && d.Clock != ScriptClock {
 			b.bad(at("role"), "a timekeeper needs clock = %q", ScriptClock)
 		}
-		if p.Name == "" || len(p.Name) > maxPartyName || strings.ContainsFunc(p.Name, unicode.IsControl) {
-			b.bad(at("name"), "%q: use 1 to %d bytes without control characters", p.Name, maxPartyName)
-		}
-		if role == tx.KeyEmittingEntity && !regions[p.Region] || role != tx.KeyEmittingEntity && p.Region != "" {
+		if a.Role == tx.KeyEmittingEntity && !regions[p.Region] || a.Role != tx.KeyEmittingEntity && p.Region != "" {
 			b.bad(at("region"), "%q: an entity, and only an entity, names the id of a party with the role region, which comes before it", p.Region)
-		}
-		a := tx.OpenAccount{Id: p.ID, Role: role, Name: p.Name, Region: p.Region}
-		for _, k := range p.Keys {
-			a.Keys = append(a.Keys, tx.ProvenKey{Key: b.key(at("keys"), k, p.ID)})
-		}
-		if len(a.Keys) == 0 {
-			b.bad(at("keys"), "a party has at least one key: give the key that its operator shows with \"carbonledger keys show\"")
 		}
 		f.Parties = append(f.Parties, a)
 	}
@@ -188,6 +177,26 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 		b.bad("clock", "a script clock needs a party with the role timekeeper")
 	}
 	b.regionsFirst(d)
+}
+
+// party checks what a party says by itself.
+func (b *builder) party(i int, p *Party) tx.OpenAccount {
+	at := func(field string) string { return fmt.Sprintf("parties[%d].%s", i, field) }
+	b.check(at("id"), CheckName(p.ID))
+	b.once(at("id"), "party", p.ID)
+	role, err := ParseRole(p.Role)
+	b.check(at("role"), err)
+	if p.Name == "" || len(p.Name) > maxPartyName || strings.ContainsFunc(p.Name, unicode.IsControl) {
+		b.bad(at("name"), "%q: use 1 to %d bytes without control characters", p.Name, maxPartyName)
+	}
+	a := tx.OpenAccount{Id: p.ID, Role: role, Name: p.Name, Region: p.Region}
+	for _, k := range p.Keys {
+		a.Keys = append(a.Keys, tx.ProvenKey{Key: b.key(at("keys"), k, p.ID)})
+	}
+	if len(a.Keys) == 0 {
+		b.bad(at("keys"), "a party has at least one key: give the key that its operator shows with \"carbonledger keys show\"")
+	}
+	return a
 }
 
 // regionsFirst: the ledger opens the accounts in the document's order.

@@ -87,6 +87,46 @@ const maxBytes = 16 << 20
 
 // Read reads the document at path. Its error names file, line and field.
 func Read(path string) (*Document, error) {
+	content, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("genesis: %s:%w", path, err)
+	}
+	return d, nil
+}
+
+// ReadParties reads a file that has only the parties of a document, for the
+// institutions and entities that somebody else lists. Its error names file,
+// line and field. What the parties are among the others, such as an entity's
+// region, is checked when the document is written.
+func ReadParties(path string) ([]tx.OpenAccount, error) {
+	content, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var part struct {
+		Parties []Party `toml:"parties"`
+	}
+	decoder := toml.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&part); err != nil {
+		return nil, fmt.Errorf("genesis: %s:%w", path, syntaxError(err))
+	}
+	b := newBuilder(content)
+	var all []tx.OpenAccount
+	for i := range part.Parties {
+		all = append(all, b.party(i, &part.Parties[i]))
+	}
+	if b.problem != nil {
+		return nil, fmt.Errorf("genesis: %s:%w", path, b.problem)
+	}
+	return all, nil
+}
+
+func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
@@ -98,11 +138,7 @@ func Read(path string) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	d, err := Parse(content)
-	if err != nil {
-		return nil, fmt.Errorf("genesis: %s:%w", path, err)
-	}
-	return d, nil
+	return content, nil
 }
 
 // Parse reads a document. Its error is an *Error.
@@ -113,8 +149,7 @@ func Parse(content []byte) (*Document, error) {
 	if err := decoder.Decode(d); err != nil {
 		return nil, syntaxError(err)
 	}
-	at := locate(content)
-	if err := d.build(at, sha256.Sum256(content)); err != nil {
+	if err := d.build(newBuilder(content), sha256.Sum256(content)); err != nil {
 		return nil, err
 	}
 	return d, nil

@@ -187,3 +187,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestReadParties(t *testing.T) {
+	mine := func(content string) string {
+		path := filepath.Join(t.TempDir(), "parties.toml")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	entity := "[[parties]]\nid = 'e1'\nrole = 'entity'\nname = 'Plant'\nregion = 'elsewhere'\nkeys = ['" + key(t, tx.SM2, 9).String() + "']\n"
+	got, err := ReadParties(mine(entity))
+	if err != nil || len(got) != 1 || got[0].Id != "e1" || got[0].Region != "elsewhere" || got[0].Keys[0].Key.Scheme != tx.SM2 {
+		t.Errorf("ReadParties: %v, %v", got, err)
+	}
+	for content, want := range map[string]string{
+		"chain_id = 'a'\n" + entity:                    ":1: chain_id: there is no such field",
+		strings.Replace(entity, "entity", "plant", 1):  ":3: parties[0].role: ",
+		strings.Replace(entity, "sm2:", "sm3:", 1):     ":6: parties[0].keys: ",
+		entity + entity:                                ":8: parties[1].id: ",
+		strings.Replace(entity, "name = '", "name", 1): ":4: ",
+	} {
+		path := mine(content)
+		if _, err := ReadParties(path); err == nil || !strings.HasPrefix(err.Error(), "genesis: "+path+want) {
+			t.Errorf("ReadParties: %v; want %s", err, want)
+		}
+	}
+}

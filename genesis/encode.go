@@ -2,6 +2,7 @@ package genesis
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ const header = `# The founding document of a carbonledger network. Every operato
 `
 
 // Encode writes a founding as a document that Parse reads back. The hash of the
-// founding is not looked at.
+// founding is not looked at. Its error names the field.
 func Encode(f *tx.Founding) ([]byte, error) {
 	d := Document{
 		ChainID: f.ChainID, ProtocolVersion: f.ProtocolVersion, Clock: WallClock, FreeTransfers: f.FreeTransfers,
@@ -69,8 +70,12 @@ func Encode(f *tx.Founding) ([]byte, error) {
 		return nil, fmt.Errorf("genesis: write the document: %w", err)
 	}
 	content := []byte(strings.TrimSpace(b.String()) + "\n")
-	if _, err := Parse(content); err != nil {
-		return nil, fmt.Errorf("genesis: line %w", err)
+	// The line is one of a document that nobody has seen.
+	var bad *Error
+	if _, err := Parse(content); errors.As(err, &bad) {
+		return nil, fmt.Errorf("genesis: %s: %s", bad.Field, bad.What)
+	} else if err != nil {
+		return nil, err
 	}
 	return content, nil
 }

@@ -8,12 +8,13 @@ import (
 	"carbonledger/tx"
 )
 
-const lineTag = "carbonledger-validator"
+// LineTag is the first word of a public line.
+const LineTag = "carbonledger-validator"
 
 // FormatLine is a validator's public line: one line of text that its operator
 // sends to whoever writes the genesis document or admits it.
 func FormatLine(v tx.Validator) string {
-	return fmt.Sprintf("%s name=%s site=%s address=%s node=%s cosign=%s incarnation=%x", lineTag, v.Name, v.Site, v.Address,
+	return fmt.Sprintf("%s name=%s site=%s address=%s node=%s cosign=%s incarnation=%x", LineTag, v.Name, v.Site, v.Address,
 		&tx.PublicKey{Scheme: tx.Ed25519, Key: v.NodeKey}, &tx.PublicKey{Scheme: tx.Ed25519, Key: v.CosignKey}, v.IncarnationSha256)
 }
 
@@ -21,8 +22,8 @@ func FormatLine(v tx.Validator) string {
 // not yet a voter: who admits it decides.
 func ParseLine(line string) (tx.Validator, error) {
 	fields := strings.Fields(line)
-	if len(fields) == 0 || fields[0] != lineTag {
-		return tx.Validator{}, fmt.Errorf("datadir: a validator's line begins with %q: copy the whole line that init node printed", lineTag)
+	if len(fields) == 0 || fields[0] != LineTag {
+		return tx.Validator{}, fmt.Errorf("datadir: a validator's line begins with %q: copy the whole line that init node printed", LineTag)
 	}
 	values := map[string]string{}
 	for _, f := range fields[1:] {

@@ -98,6 +98,9 @@ func encode(key tx.PrivateKey, passphrase string, o Options) ([]byte, error) {
 	if o.WorkFactor == 0 {
 		o.WorkFactor = usualWorkFactor
 	}
+	if o.WorkFactor < 1 || o.WorkFactor > maxWorkFactor {
+		return nil, fmt.Errorf("a work factor of %d: use 1 to %d; Read would refuse the key", o.WorkFactor, maxWorkFactor)
+	}
 	recipient.SetWorkFactor(o.WorkFactor)
 	fmt.Fprintf(&b, "%s\n%s%s\n%s%s\n", firstLine, publicField, public, protectedField, byPassphrase)
 	armored := armor.NewWriter(&b)

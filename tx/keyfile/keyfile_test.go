@@ -97,6 +97,8 @@ func TestWriteRefuses(t *testing.T) {
 		want       string
 	}{
 		"no passphrase":          {"", quick, "needs a passphrase"},
+		"work without end":       {"a", Options{WorkFactor: 23}, "use 1 to 22"},
+		"negative work":          {"a", Options{WorkFactor: -1}, "use 1 to 22"},
 		"passphrase for nothing": {"a", Options{Unprotected: true}, "without one"},
 	} {
 		path := filepath.Join(t.TempDir(), "k")
