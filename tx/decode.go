@@ -117,7 +117,7 @@ func text(all ...string) bool {
 			return false
 		}
 		for _, r := range s {
-			if r < ' ' || r == 0x7f {
+			if r < ' ' || r >= 0x7f && r < 0xa0 {
 				return false
 			}
 		}

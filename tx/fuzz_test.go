@@ -1,0 +1,78 @@
+package tx
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func FuzzDecode(f *testing.F) {
+	for _, raw := range everyTransaction(f) {
+		f.Add(raw)
+		f.Add(raw[:len(raw)-1])
+		f.Add(append(bytes.Clone(raw), 0))
+	}
+	for _, c := range traps(f) {
+		f.Add(c.raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		d, err := Decode(raw)
+		if err != nil {
+			var r *Rejection
+			if !errors.As(err, &r) || r.Reason == Accepted || r.Error() == "" {
+				t.Fatalf("error %v is not a rejection with a reason", err)
+			}
+			return
+		}
+		if !bytes.Equal(encode(t, &d.Transaction), raw) || !bytes.Equal(encode(t, &d.Body), d.Transaction.Body) {
+			t.Fatal("an accepted transaction encodes differently")
+		}
+		n := 0
+		for i := range d.Body.Operations {
+			s := d.Body.Operations[i].GetSettleTrade()
+			if s == nil {
+				continue
+			}
+			if !bytes.Equal(encode(t, &d.Orders[n]), s.Buy.Body) || !bytes.Equal(encode(t, &d.Orders[n+1]), s.Sell.Body) {
+				t.Fatal("an accepted order encodes differently")
+			}
+			n += 2
+		}
+		if n != len(d.Orders) {
+			t.Fatalf("%d orders for %d sides", len(d.Orders), n)
+		}
+	})
+}
+
+func FuzzDecodeBlock(f *testing.F) {
+	raws := everyTransaction(f)
+	b := Block{Proposer: "wuhan-1", Stamp: 1_704_153_600_000, AppliedHeight: 7, AppliedHash: testDomain[:], Transactions: raws[1:4]}
+	f.Add(encode(f, &b))
+	b.Transactions = append(b.Transactions, nil, []byte{})
+	f.Add(encode(f, &b))
+	f.Add([]byte{})
+	f.Add([]byte{0x10, 0x00})
+	f.Add([]byte{0x10, 0x81, 0x00})
+	f.Add([]byte{0x0a, 0x01, 0xff})
+	f.Add([]byte{0x0a, 0x01, 0x0a})
+	f.Add([]byte{0x2b, 0x2c})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if b, ok := DecodeBlock(raw); ok && !bytes.Equal(encode(t, b), raw) {
+			t.Fatal("an accepted block encodes differently")
+		}
+	})
+}
+
+func FuzzDecodeOpeningPage(f *testing.F) {
+	page := encode(f, testPage())
+	f.Add(page)
+	f.Add(page[:len(page)-1])
+	f.Add(append(page, 0x1a, 0x00))
+	f.Add([]byte{})
+	f.Add([]byte{0x12, 0x00, 0x0a, 0x00})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if p, ok := DecodeOpeningPage(raw); ok && !bytes.Equal(encode(t, p), raw) {
+			t.Fatal("an accepted page encodes differently")
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package tx
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"testing"
+)
+
+var (
+	testDomain  = Domain(sha256.Sum256([]byte("a genesis document")))
+	otherDomain = Domain(sha256.Sum256([]byte("another genesis document")))
+)
+
+// testKey is the key whose secret is SHA-256 of the name.
+func testKey(t testing.TB, scheme KeyScheme, name string) PrivateKey {
+	t.Helper()
+	secret := sha256.Sum256([]byte(name))
+	k, err := NewPrivateKey(scheme, secret[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func testBody(operations ...isOperation_Operation) *Body {
+	b := &Body{ChainId: "cets-test", Party: "registry", Reference: "r-1"}
+	for _, o := range operations {
+		b.Operations = append(b.Operations, Operation{Operation: o})
+	}
+	return b
+}
+
+func sign(t testing.TB, b *Body, keys ...PrivateKey) []byte {
+	t.Helper()
+	raw, err := NewTransaction(testDomain, b, keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func testOrder(t testing.TB, d Domain, side Side, party string, k PrivateKey) SignedOrder {
+	t.Helper()
+	o, err := NewOrder(d, &OrderBody{
+		ChainId: "cets-test", Party: party, Reference: "o-" + party, Instrument: "CEA23",
+		Side: side, LimitPrice: 9_596, Quantity: 500, Day: 2024_01_02,
+	}, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func testTrade(t testing.TB, buyer, seller PrivateKey) *Operation_SettleTrade {
+	t.Helper()
+	return &Operation_SettleTrade{SettleTrade: &SettleTrade{
+		Kind: Listed, Instrument: "CEA23", Price: 9_596, Tonnes: 500,
+		Buy: testOrder(t, testDomain, Buy, "buyer", buyer), Sell: testOrder(t, testDomain, Sell, "seller", seller),
+	}}
+}
+
+func proof(t testing.TB, d Domain, party string, k PrivateKey) ProvenKey {
+	t.Helper()
+	p, err := ProveKey(d, party, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func testPage() *OpeningPage {
+	return &OpeningPage{
+		Holdings: []OpeningHolding{{Party: "buyer", Instrument: "CEA22", Tonnes: 1_000}, {Party: "seller", Instrument: "CEA21", Tonnes: 7}},
+		Money:    []OpeningMoney{{Party: "buyer", Amount: 100_00}},
+	}
+}
+
+func encode(t testing.TB, m interface{ Marshal() ([]byte, error) }) []byte {
+	t.Helper()
+	raw, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// everyOperation has one plausible operation of each kind.
+func everyOperation(t testing.TB) []isOperation_Operation {
+	a, b := testKey(t, Ed25519, "buyer"), testKey(t, SM2, "seller")
+	page := encode(t, testPage())
+	sum := sha256.Sum256(page)
+	node := a.Public().Key
+	return []isOperation_Operation{
+		&Operation_BringForward{BringForward: &BringForward{
+			AsOf: 2023_12_31, Money: 100_00, CumulativeTonnes: 442_000_000, CumulativeAmount: 24_900_000_000_00,
+			Instruments: []InstrumentPosition{{Instrument: "CEA22", Tonnes: 1_000, Close: 7_942}, {Instrument: "CEA21", Tonnes: 7}},
+			PageSha256:  [][]byte{sum[:]},
+		}},
+		&Operation_BringForwardPage{BringForwardPage: &BringForwardPage{Page: page}},
+		&Operation_OpenAccount{OpenAccount: &OpenAccount{
+			Id: "91420000X", Role: KeyEmittingEntity, Name: "湖北 Power", Region: "hubei",
+			Keys: []ProvenKey{proof(t, testDomain, "91420000X", a), proof(t, testDomain, "91420000X", b)},
+		}},
+		&Operation_AddKey{AddKey: &AddKey{Key: proof(t, testDomain, "registry", a)}},
+		&Operation_RevokeKey{RevokeKey: &RevokeKey{Key: b.Public()}},
+		&Operation_SetParameter{SetParameter: &SetParameter{Name: "offset.share", From: 2024_01_02, Value: "5/100"}},
+		&Operation_SetClock{SetClock: &SetClock{Time: 1_704_153_600_000}},
+		&Operation_Deposit{Deposit: &Deposit{Party: "buyer", Amount: 1}},
+		&Operation_Withdraw{Withdraw: &Withdraw{Party: "buyer", Amount: 1}},
+		&Operation_IssueAllowances{IssueAllowances: &IssueAllowances{To: "buyer", Instrument: "CEA23", Tonnes: 9, Document: "国环规 2024-1"}},
+		&Operation_OpenDay{OpenDay: &OpenDay{Day: 2024_01_02}},
+		&Operation_CloseDay{CloseDay: &CloseDay{Day: 2024_01_02}},
+		testTrade(t, a, b),
+		&Operation_Surrender{Surrender: &Surrender{Instrument: "CEA22", Tonnes: 3, Year: 2023}},
+		&Operation_BookOffset{BookOffset: &BookOffset{Entity: "buyer", Year: 2023, Tonnes: 1, Cancellation: "CCER-1"}},
+		&Operation_SetObligation{SetObligation: &SetObligation{Entity: "buyer", Year: 2023, Tonnes: 10}},
+		&Operation_CloseYear{CloseYear: &CloseYear{Year: 2023}},
+		&Operation_Transfer{Transfer: &Transfer{To: "seller", Instrument: "CEA22", Tonnes: 1}},
+		&Operation_SetValidator{SetValidator: &SetValidator{Validator: Validator{
+			Name: "wuhan-1", Site: "Wuhan", Address: "/ip4/127.0.0.1/tcp/4001", NodeKey: node, CosignKey: node, IncarnationSha256: sum[:], Voter: true,
+		}}},
+		&Operation_RemoveValidator{RemoveValidator: &RemoveValidator{Name: "wuhan-1"}},
+		&Operation_SetProtocolVersion{SetProtocolVersion: &SetProtocolVersion{Version: 2}},
+	}
+}
+
+// everyTransaction signs each operation alone, and all together in one body.
+func everyTransaction(t testing.TB) [][]byte {
+	ed, sm := testKey(t, Ed25519, "registry"), testKey(t, SM2, "ministry")
+	operations := everyOperation(t)
+	raws := [][]byte{sign(t, testBody(operations...), ed, sm)}
+	for i, o := range operations {
+		raws = append(raws, sign(t, testBody(o), []PrivateKey{ed, sm}[i%2]))
+	}
+	return raws
+}
+
+// TestEveryOperation fails when an operation is added without a sample here,
+// because the samples seed the fuzzers and the golden vectors.
+func TestEveryOperation(t *testing.T) {
+	if have, want := len(everyOperation(t)), len(new(Operation).XXX_OneofWrappers()); have != want {
+		t.Fatalf("samples of %d operations, the protocol has %d", have, want)
+	}
+	v := NewVerifier(testDomain)
+	for i, raw := range everyTransaction(t) {
+		d, err := Decode(raw)
+		if err != nil {
+			t.Fatalf("transaction %d: %v", i, err)
+		}
+		if again := encode(t, &d.Transaction); !bytes.Equal(again, raw) {
+			t.Fatalf("transaction %d encodes differently", i)
+		}
+		got, err := v.Verify(raw)
+		if err != nil {
+			t.Fatalf("transaction %d: %v", i, err)
+		}
+		id, err := TransactionID(testDomain, raw)
+		if err != nil || id != got.ID() || !bytes.Equal(got.Raw(), raw) || !got.Body().Equal(&d.Body) {
+			t.Fatalf("transaction %d: id %v, %v; verified %v", i, id, err, got.ID())
+		}
+	}
+}
