@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,53 +16,86 @@ import (
 	"golang.org/x/term"
 )
 
-// passphraseVariable may hold the passphrase, for services.
-const passphraseVariable = "CARBONLEDGER_PASSPHRASE"
+// Where a passphrase may come from instead of the terminal: files that flags
+// name, and environment variables for services.
+const (
+	passphraseFlag        = "passphrase-file"
+	passphraseVariable    = "CARBONLEDGER_PASSPHRASE"
+	newPassphraseFlag     = "new-passphrase-file"
+	newPassphraseVariable = "CARBONLEDGER_NEW_PASSPHRASE"
+)
 
 // readPassphrase takes a passphrase from --passphrase-file, from the
 // environment, or from the terminal, twice where confirm asks for it.
 func readPassphrase(cmd *cobra.Command, what string, confirm bool) (string, error) {
-	if f := cmd.Flags().Lookup("passphrase-file"); f != nil && f.Value.String() != "" {
+	return readPassphraseFrom(cmd, passphraseFlag, passphraseVariable, "the passphrase of "+what, confirm)
+}
+
+func readPassphraseFrom(cmd *cobra.Command, flag, variable, what string, confirm bool) (string, error) {
+	if f := cmd.Flags().Lookup(flag); f != nil && f.Value.String() != "" {
 		b, err := os.ReadFile(f.Value.String())
 		if err != nil {
-			return "", fmt.Errorf("read the passphrase: %w", err)
+			return "", fmt.Errorf("read %s: %w", what, err)
 		}
 		return notEmpty(strings.TrimRight(string(b), "\r\n"), what)
 	}
-	if s, ok := os.LookupEnv(passphraseVariable); ok {
+	if s, ok := os.LookupEnv(variable); ok {
 		return notEmpty(s, what)
 	}
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", usage(fmt.Errorf("the passphrase of %s is needed and there is no terminal: give --passphrase-file, or set %s", what, passphraseVariable))
+		return "", usage(fmt.Errorf("%s is needed and there is no terminal: give --%s, or set %s", what, flag, variable))
 	}
-	first, err := ask(cmd.ErrOrStderr(), in, "Passphrase of "+what+": ")
-	if err != nil || !confirm {
-		return first, err
-	}
-	second, err := ask(cmd.ErrOrStderr(), in, "The same again: ")
+	first, err := ask(cmd.Context(), cmd.ErrOrStderr(), in, strings.ToUpper(what[:1])+what[1:]+": ")
 	if err != nil {
 		return "", err
 	}
-	if first != second {
-		return "", errors.New("the two passphrases differ: nothing was written")
+	if confirm {
+		second, err := ask(cmd.Context(), cmd.ErrOrStderr(), in, "The same again: ")
+		if err != nil {
+			return "", err
+		}
+		if first != second {
+			return "", errors.New("the two passphrases differ: nothing was written")
+		}
 	}
 	return notEmpty(first, what)
 }
 
-func ask(to io.Writer, in *os.File, prompt string) (string, error) {
-	fmt.Fprint(to, prompt)
-	b, err := term.ReadPassword(int(in.Fd()))
-	fmt.Fprintln(to)
+// ask reads a line without showing it. Ctrl-C ends it, and leaves the terminal
+// as it was.
+func ask(ctx context.Context, to io.Writer, in *os.File, prompt string) (string, error) {
+	before, err := term.GetState(int(in.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("read the passphrase: %w", err)
 	}
-	return string(b), nil
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	fmt.Fprint(to, prompt)
+	go func() {
+		line, err := term.ReadPassword(int(in.Fd()))
+		answers <- answer{line, err}
+	}()
+	select {
+	case a := <-answers:
+		fmt.Fprintln(to)
+		if a.err != nil {
+			return "", fmt.Errorf("read the passphrase: %w", a.err)
+		}
+		return string(a.line), nil
+	case <-ctx.Done():
+		// The reader stays behind; the process ends soon.
+		fmt.Fprintln(to)
+		return "", errors.Join(errors.New("interrupted: nothing was done"), term.Restore(int(in.Fd()), before))
+	}
 }
 
 func notEmpty(s, what string) (string, error) {
 	if s == "" {
-		return "", usage(fmt.Errorf("the passphrase of %s is empty", what))
+		return "", usage(fmt.Errorf("%s is empty", what))
 	}
 	return s, nil
 }
@@ -91,4 +125,10 @@ func openKey(cmd *cobra.Command, path string) (key tx.PrivateKey, err error) {
 		}
 	}
 	return keyfile.Read(path, passphrase)
+}
+
+// addPassphraseFlags are those of a command that writes a protected key.
+func addPassphraseFlags(cmd *cobra.Command, o *keyfile.Options) {
+	cmd.Flags().String(passphraseFlag, "", "file with the passphrase (else "+passphraseVariable+", else it is asked for)")
+	cmd.Flags().IntVar(&o.WorkFactor, "work-factor", 0, "log2 of the work that each guess of the passphrase costs (default 18, about a second)")
 }
