@@ -50,7 +50,7 @@ func (f Fen) String() string {
 // ParseFen reads an amount of yuan with at most two decimals, exactly.
 func ParseFen(yuan string) (Fen, error) {
 	whole, cents, _ := strings.Cut(yuan, ".")
-	if len(cents) > 2 || whole == "" || strings.HasSuffix(yuan, ".") || strings.ContainsAny(yuan, "+_ ") {
+	if len(cents) > 2 || strings.Trim(whole, "-") == "" || strings.HasSuffix(yuan, ".") || strings.ContainsAny(yuan, "+_ ") {
 		return 0, fmt.Errorf("%q is not an amount of yuan with at most two decimals", yuan)
 	}
 	n, err := strconv.ParseInt(whole+(cents + "00")[:2], 10, 64)
@@ -103,7 +103,7 @@ func (d Day) String() string {
 // ParseDay reads 2024-01-02.
 func ParseDay(s string) (Day, error) {
 	t, err := time.ParseInLocation("2006-01-02", s, beijing)
-	if err != nil {
+	if err != nil || !dayOf(t).Valid() {
 		return 0, fmt.Errorf("%q is not a day in the form 2024-01-02", s)
 	}
 	return dayOf(t), nil

@@ -109,7 +109,8 @@ type claim struct {
 }
 
 // VerifyAll checks many transactions, their signatures in batches on all cores.
-// Both results have the length of raws; an error is a *Rejection.
+// Both results have the length of raws; an error is a *Rejection. It keeps the
+// bytes of what it accepts: do not change them afterwards.
 func (v *Verifier) VerifyAll(raws [][]byte) ([]Verified, []error) {
 	out, errs := make([]Verified, len(raws)), make([]error, len(raws))
 	sums := make([]ID, len(raws))
