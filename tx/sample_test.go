@@ -84,9 +84,13 @@ func encode(t testing.TB, m interface{ Marshal() ([]byte, error) }) []byte {
 	return raw
 }
 
-// everyOperation has one plausible operation of each kind.
 func everyOperation(t testing.TB) []isOperation_Operation {
-	a, b := testKey(t, Ed25519, "buyer"), testKey(t, SM2, "seller")
+	return operationsOf(t, testKey(t, Ed25519, "buyer"), testKey(t, SM2, "seller"))
+}
+
+// operationsOf has one plausible operation of each kind, with a and b for the
+// keys that occur in it.
+func operationsOf(t testing.TB, a, b PrivateKey) []isOperation_Operation {
 	page := encode(t, testPage())
 	sum := sha256.Sum256(page)
 	node := a.Public().Key
