@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"carbonledger/state/disk"
 	"carbonledger/tx"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -20,7 +21,7 @@ import (
 // has, and the cursor of the rest, "" at the end.
 type View struct {
 	ledger *Ledger
-	store  *pebble.Snapshot
+	store  *disk.Snapshot
 	at     position
 	once   sync.Once
 }
@@ -32,8 +33,12 @@ func (l *Ledger) View() (*View, error) {
 	if l.closed {
 		return nil, ErrClosed
 	}
+	store, err := l.db.NewSnapshot()
+	if err != nil {
+		return nil, fmt.Errorf("state: open a view: %w", err)
+	}
 	l.users++
-	return &View{ledger: l, store: l.db.NewSnapshot(), at: l.now}, nil
+	return &View{ledger: l, store: store, at: l.now}, nil
 }
 
 // Close ends the view. A second call does nothing.

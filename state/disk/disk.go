@@ -87,7 +87,7 @@ func Open(dir string, o Options) (*DB, error) {
 	opened := make(chan error, 1)
 	go func() {
 		db, err := pebble.Open(dir, &pebble.Options{
-			FS:                 o.FS,
+			FS:                 strictFS{o.FS, d},
 			Cache:              cache,
 			DisableWAL:         o.DisableWAL,
 			MemTableSize:       o.MemTableBytes,
@@ -203,12 +203,33 @@ func (d *DB) NewIterWithContext(ctx context.Context, o *pebble.IterOptions) (*pe
 	return d.db.NewIterWithContext(ctx, o)
 }
 
-// NewSnapshot is a view that later commits do not change. The caller closes it
-// before the store.
-func (d *DB) NewSnapshot() *pebble.Snapshot { return d.db.NewSnapshot() }
+// Snapshot is a view that later commits do not change.
+type Snapshot struct {
+	*pebble.Snapshot
+	db *DB
+}
 
-// Bytes that the store takes on the disk.
-func (d *DB) Bytes() uint64 { return d.db.Metrics().DiskSpaceUsage() }
+// NewSnapshot opens a view, which the caller closes before the store. Pebble
+// takes its lock here, which a failed flush keeps for ever.
+func (d *DB) NewSnapshot() (*Snapshot, error) {
+	var s *pebble.Snapshot
+	if err := d.bounded("snapshot", func() error { s = d.db.NewSnapshot(); return nil }); err != nil {
+		return nil, err
+	}
+	return &Snapshot{s, d}, nil
+}
+
+// Close ends the view.
+func (s *Snapshot) Close() error { return s.db.bounded("close a snapshot", s.Snapshot.Close) }
+
+// Bytes that the store takes on the disk, 0 for a failed one.
+func (d *DB) Bytes() uint64 {
+	var n uint64
+	if d.bounded("measure", func() error { n = d.db.Metrics().DiskSpaceUsage(); return nil }) != nil {
+		return 0
+	}
+	return n
+}
 
 // Close ends the store. A failed one is left as it is, because Pebble would
 // wait for the operation that never ends: the process is about to stop.
