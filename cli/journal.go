@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"carbonledger/tx"
+)
+
+// journalEntry is a line of a journal: what was sent, or what the ledger
+// answered. Lines are only ever added.
+type journalEntry struct {
+	State string `json:"state"`
+	ID    string `json:"id"`
+	File  string `json:"file"`
+	// The rest is the receipt's.
+	Height uint64    `json:"height,omitempty"`
+	Reason tx.Reason `json:"reason_number,omitempty"`
+	Text   string    `json:"outcome,omitempty"`
+}
+
+const (
+	entrySent    = "sent"
+	entryReceipt = "receipt"
+)
+
+// journal remembers over crashes which transactions were sent and which have
+// a receipt. What has one is not sent again; what has none is, which is safe.
+type journal struct {
+	file *os.File
+	// receipts by transaction id.
+	receipts map[string]journalEntry
+	sent     map[string]bool
+	height   uint64
+}
+
+// openJournal reads a journal, or begins one. One program at a time holds it.
+func openJournal(path string) (*journal, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	j := &journal{file: f, receipts: map[string]journalEntry{}, sent: map[string]bool{}}
+	if err := j.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: %s: %w", path, err), f.Close())
+	}
+	return j, nil
+}
+
+func (j *journal) load() error {
+	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another program works with it: wait for its end (%w)", err)
+	}
+	content, err := io.ReadAll(j.file)
+	if err != nil {
+		return err
+	}
+	whole := bytes.LastIndexByte(content, '\n') + 1
+	for i, line := range strings.SplitAfter(string(content[:whole]), "\n") {
+		if line == "" {
+			continue
+		}
+		var e journalEntry
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&e); err != nil {
+			return fmt.Errorf("line %d is damaged: %w", i+1, err)
+		}
+		if _, err := tx.ParseID(e.ID); err != nil || e.State != entrySent && e.State != entryReceipt {
+			return fmt.Errorf("line %d is no entry of a journal", i+1)
+		}
+		j.note(e)
+	}
+	// The crash that tore the last line came before its sync: nothing was done
+	// that relied on it.
+	if whole < len(content) {
+		if err := j.file.Truncate(int64(whole)); err != nil {
+			return err
+		}
+	}
+	// The name of a new journal must be on disk before anything is sent.
+	return syncDirectory(filepath.Dir(j.file.Name()))
+}
+
+func (j *journal) note(e journalEntry) {
+	if e.State == entrySent {
+		j.sent[e.ID] = true
+		return
+	}
+	j.receipts[e.ID] = e
+	j.height = max(j.height, e.Height)
+}
+
+// add writes lines and returns when they are on disk.
+func (j *journal) add(entries ...journalEntry) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	for i := range entries {
+		if err := e.Encode(&entries[i]); err != nil {
+			return fmt.Errorf("journal: encode: %w", err)
+		}
+	}
+	_, err := j.file.Write(b.Bytes())
+	if err = errors.Join(err, j.file.Sync()); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	for _, e := range entries {
+		j.note(e)
+	}
+	return nil
+}
+
+// Close also gives the journal free.
+func (j *journal) Close() error { return j.file.Close() }
+
+// syncDirectory makes the names of new files in dir last.
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"carbonledger/node/api"
+	"carbonledger/tx"
+)
+
+// record is one thing with named values, in the order in which they show.
+type record struct {
+	title  string
+	names  []string
+	values []any
+}
+
+func (r *record) add(name string, value any) {
+	r.names, r.values = append(r.names, name), append(r.values, value)
+}
+
+// MarshalJSON keeps the order of the names.
+func (r record) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, name := range r.names {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		value, err := json.Marshal(plain(r.values[i]))
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%q:%s", name, value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// plain turns what JSON has no word for into text: hashes, days, money. Tonnes
+// stay numbers.
+func plain(v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return fmt.Sprintf("%x", v)
+	case tx.Tonnes:
+		return int64(v)
+	case tx.Day:
+		if v == 0 {
+			return ""
+		}
+		return v.String()
+	case fmt.Stringer:
+		return v.String()
+	}
+	return v
+}
+
+// cell is a value in a table for people.
+func cell(v any) string {
+	switch v := v.(type) {
+	case tx.Tonnes:
+		return grouped(int64(v))
+	case tx.Fen:
+		return strings.TrimSuffix(yuan(v), " yuan")
+	case record:
+		return v.inline()
+	}
+	return orDash(field(v))
+}
+
+// field is a value in CSV.
+func field(v any) string {
+	switch v := plain(v).(type) {
+	case []string:
+		return strings.Join(v, " ")
+	case lines:
+		return strings.Join(v, "; ")
+	case string:
+		return v
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// lines are texts that people read one below the other.
+type lines []string
+
+// inline is the record in one line.
+func (r record) inline() string {
+	parts := make([]string, len(r.names))
+	for i, name := range r.names {
+		parts[i] = strings.ReplaceAll(name, "_", " ") + " " + cell(r.values[i])
+	}
+	return orDash(strings.Join(parts, ", "))
+}
+
+// print writes the record as a list of names and values, or as one JSON object.
+func (r record) print(to io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(to).Encode(r)
+	}
+	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
+	for i, name := range r.names {
+		name = strings.ReplaceAll(name, "_", " ")
+		if all, ok := r.values[i].([]record); ok {
+			for _, part := range all {
+				fmt.Fprintf(w, "%s\t%s\n", name, part.inline())
+			}
+			continue
+		}
+		if all, ok := r.values[i].(lines); ok {
+			for _, line := range all {
+				fmt.Fprintf(w, "%s\t%s\n", name, line)
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\n", name, cell(r.values[i]))
+	}
+	return w.Flush()
+}
+
+// table is a list of things alike.
+type table struct {
+	name    string
+	columns []string
+	rows    [][]any
+	page    api.Page
+	// items is how many things the rows show where one has several rows; else 0.
+	items int
+	// from is the height of the first page where --all read several at
+	// different heights; else 0.
+	from uint64
+}
+
+func (t *table) shown() int {
+	if t.items > 0 {
+		return t.items
+	}
+	return len(t.rows)
+}
+
+func (t *table) row(values ...any) { t.rows = append(t.rows, values) }
+
+// format says how a list is printed.
+type format struct{ json, csv bool }
+
+// print writes the table with its page: a list always says its height, how many
+// items the whole has, and whether it is complete.
+func (t *table) print(to, errTo io.Writer, f format) error {
+	switch {
+	case f.json:
+		return t.printJSON(to)
+	case f.csv:
+		if err := t.printCSV(to); err != nil || t.page.Complete {
+			return err
+		}
+		_, err := fmt.Fprintln(errTo, t.extent())
+		return err
+	}
+	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ToUpper(strings.Join(t.columns, "\t")))
+	for _, row := range t.rows {
+		cells := make([]string, len(row))
+		for i, v := range row {
+			cells[i] = cell(v)
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(to, t.extent())
+	return err
+}
+
+// extent says how much of the list this is.
+func (t *table) extent() string {
+	rest := "complete"
+	if !t.page.Complete {
+		rest = "goes on: --cursor " + t.page.Cursor + ", or --all"
+	}
+	at := fmt.Sprintf("at height %d", t.page.Height)
+	if t.from != 0 {
+		at = fmt.Sprintf("read page by page at heights %d to %d", t.from, t.page.Height)
+	}
+	return fmt.Sprintf("%d of %d %s %s; %s", t.shown(), t.page.Total, t.name, at, rest)
+}
+
+func (t *table) printJSON(to io.Writer) error {
+	items := make([]record, len(t.rows))
+	for i, row := range t.rows {
+		items[i] = record{names: t.columns, values: row}
+	}
+	r := record{}
+	r.add("height", t.page.Height)
+	if t.from != 0 {
+		r.add("height_of_first_page", t.from)
+	}
+	r.add("total", t.page.Total)
+	r.add("complete", t.page.Complete)
+	r.add("cursor", t.page.Cursor)
+	r.add(t.name, items)
+	return json.NewEncoder(to).Encode(r)
+}
+
+func (t *table) printCSV(to io.Writer) error {
+	w := csv.NewWriter(to)
+	all := [][]string{t.columns}
+	for _, row := range t.rows {
+		cells := make([]string, len(row))
+		for i, v := range row {
+			cells[i] = field(v)
+		}
+		all = append(all, cells)
+	}
+	return w.WriteAll(all)
+}

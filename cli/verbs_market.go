@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"carbonledger/node/datadir"
+	"carbonledger/tx"
+
+	"github.com/spf13/cobra"
+)
+
+func newDayCommand(g *globals, open bool) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "open DAY",
+		Short:   "Open trading on the ledger's day (exchange)",
+		Example: "  carbonledger day open 2024-01-02 --genesis genesis.toml --party exchange --key exchange.key",
+		Args:    cobra.ExactArgs(1),
+	}
+	if !open {
+		cmd.Use, cmd.Short = "close DAY", "Close the trading day; the ledger computes its bulletin (exchange)"
+		cmd.Example = strings.Replace(cmd.Example, "day open", "day close", 1)
+	}
+	return g.verb(cmd, nil, func(args []string) (tx.Operation, error) {
+		day, err := tx.ParseDay(args[0])
+		if open {
+			return tx.Operation{Operation: &tx.Operation_OpenDay{OpenDay: &tx.OpenDay{Day: day}}}, err
+		}
+		return tx.Operation{Operation: &tx.Operation_CloseDay{CloseDay: &tx.CloseDay{Day: day}}}, err
+	})
+}
+
+func newOrderSignCommand(g *globals) *cobra.Command {
+	s := &signing{g: g}
+	o := &tx.OrderBody{}
+	var side string
+	cmd := &cobra.Command{
+		Use:   "sign",
+		Short: "Sign an order into a file for the exchange (entity); needs no network",
+		Long: `Sign an order into a file. The exchange puts it into the trades that it matches:
+on that day, at the limit or better, and never more in sum than its tonnes.`,
+		Example: "  carbonledger order sign --side buy --instrument CEA22 --tonnes 5,000 --limit 79.50 --day 2024-01-02 --reference B-17 --out buy.order --genesis genesis.toml --party plant --key plant.key",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.Side, err = parseSide(side); err != nil {
+				return usage(err)
+			}
+			return s.order(cmd, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&side, "side", "", "buy or sell")
+	f.StringVar(&o.Instrument, "instrument", "", "vintage, such as CEA22")
+	f.Var(tonnesFlag{&o.Quantity}, "tonnes", "the most that all trades against it may take")
+	f.Var(yuanFlag{&o.LimitPrice}, "limit", "highest price to buy, lowest to sell, in yuan a tonne")
+	f.Var(dayFlag{&o.Day}, "day", "the trading day on which it is good")
+	f.StringVar(&o.Reference, "reference", "", "the party's own name for this order, never used before for another")
+	f.StringVar(&s.out, "out", "", "new file for the signed order")
+	f.BoolVarP(&s.yes, "yes", "y", false, "do not ask before signing")
+	f.String(passphraseFlag, "", "file with the passphrase of the key file")
+	for _, name := range []string{"side", "instrument", "tonnes", "limit", "day", "reference", "out"} {
+		_ = cmd.MarkFlagRequired(name)
+	}
+	return cmd
+}
+
+func parseSide(s string) (tx.Side, error) {
+	switch s {
+	case "buy":
+		return tx.Buy, nil
+	case "sell":
+		return tx.Sell, nil
+	}
+	return 0, fmt.Errorf("--side %q: use buy or sell", s)
+}
+
+// order shows and signs an order into --out.
+func (s *signing) order(cmd *cobra.Command, o *tx.OrderBody) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	f, err := s.g.founding()
+	if err != nil {
+		return err
+	}
+	o.ChainId, o.Party = f.ChainID, s.g.party
+	fmt.Fprintf(cmd.ErrOrStderr(), "On chain %s (genesis %s):\n  %s\n", f.ChainID, f.Hash, words.order(o))
+	if err := s.confirm(cmd); err != nil {
+		return err
+	}
+	keys, err := s.keys(cmd)
+	if err != nil {
+		return err
+	}
+	order, err := tx.NewOrder(f.Hash, o, keys[0])
+	if err != nil {
+		return err
+	}
+	raw, err := order.Marshal()
+	if err != nil {
+		return fmt.Errorf("encode the order: %w", err)
+	}
+	if err := writeNew(s.out, raw); err != nil {
+		return err
+	}
+	r := record{title: "order"}
+	r.add("file", s.out)
+	r.add("party", o.Party)
+	r.add("reference", o.Reference)
+	return r.print(cmd.OutOrStdout(), s.g.json)
+}
+
+func newTradeSettleCommand(g *globals) *cobra.Command {
+	o := &tx.SettleTrade{}
+	var kind, buy, sell string
+	cmd := &cobra.Command{
+		Use:   "settle",
+		Short: "Settle a matched trade with both sides' signed orders (exchange)",
+		Long: `Settle a matched trade: allowances and money change hands together or not at
+all. Each side's order is a file that "carbonledger order sign" made.`,
+		Example: "  carbonledger trade settle --kind listed --price 79.45 --tonnes 3,000 --buy buy.order --sell sell.order --genesis genesis.toml --party exchange --key exchange.key",
+	}
+	f := cmd.Flags()
+	f.StringVar(&kind, "kind", "listed", "listed or block")
+	f.StringVar(&o.Instrument, "instrument", "", "vintage (default: the one that both orders name)")
+	f.Var(yuanFlag{&o.Price}, "price", "price in yuan a tonne")
+	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes that change hands")
+	f.StringVar(&buy, "buy", "", "file with the buyer's signed order")
+	f.StringVar(&sell, "sell", "", "file with the seller's signed order")
+	return g.verb(cmd, []string{"price", "tonnes", "buy", "sell"}, func([]string) (op tx.Operation, err error) {
+		switch kind {
+		case "listed":
+			o.Kind = tx.Listed
+		case "block":
+			o.Kind = tx.BlockTrade
+		default:
+			return op, fmt.Errorf("--kind %q: use listed or block", kind)
+		}
+		var bought, sold tx.OrderBody
+		if o.Buy, bought, err = readOrder(buy, tx.Buy); err != nil {
+			return op, err
+		}
+		if o.Sell, sold, err = readOrder(sell, tx.Sell); err != nil {
+			return op, err
+		}
+		if o.Instrument == "" {
+			o.Instrument = bought.Instrument
+		}
+		if o.Instrument != bought.Instrument || o.Instrument != sold.Instrument {
+			return op, fmt.Errorf("the trade is in %s, the buyer's order in %s, the seller's in %s", o.Instrument, bought.Instrument, sold.Instrument)
+		}
+		return tx.Operation{Operation: &tx.Operation_SettleTrade{SettleTrade: o}}, nil
+	})
+}
+
+// maxOrderBytes bounds an order's file.
+const maxOrderBytes = 4096
+
+func readOrder(path string, side tx.Side) (o tx.SignedOrder, body tx.OrderBody, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return o, body, err
+	}
+	if len(raw) > maxOrderBytes || o.Unmarshal(raw) != nil || body.Unmarshal(o.Body) != nil || len(o.Body) == 0 {
+		return o, body, fmt.Errorf("%s holds no signed order: make one with \"carbonledger order sign\"", path)
+	}
+	if body.Side != side {
+		return o, body, fmt.Errorf("%s holds an order to %s, not to %s", path, sideName(body.Side), sideName(side))
+	}
+	return o, body, nil
+}
+
+func newOffsetBookCommand(g *globals) *cobra.Command {
+	o := &tx.BookOffset{}
+	cmd := &cobra.Command{
+		Use:     "book",
+		Short:   "Count cancelled CCER against an entity's obligation (registry)",
+		Example: "  carbonledger offset book --entity 91420000MA49 --year 2023 --tonnes 4,000 --cancellation CCER-2024-88" + asRegistry,
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Entity, "entity", "", "id of the entity")
+	f.Var(yearFlag{&o.Year}, "year", "obligation year")
+	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes; at most 5 % of the obligation in sum")
+	f.StringVar(&o.Cancellation, "cancellation", "", "number of the cancellation in the CCER registry; good once")
+	return g.verb(cmd, []string{"entity", "year", "tonnes", "cancellation"}, func([]string) (tx.Operation, error) {
+		return tx.Operation{Operation: &tx.Operation_BookOffset{BookOffset: o}}, nil
+	})
+}
+
+func newObligationSetCommand(g *globals) *cobra.Command {
+	o := &tx.SetObligation{}
+	cmd := &cobra.Command{
+		Use:     "set",
+		Short:   "Set an entity's verified emissions of a year, which it must cover (its region)",
+		Example: "  carbonledger obligation set --entity 91420000MA49 --year 2023 --tonnes 85,000 --genesis genesis.toml --party hubei --key hubei.key",
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Entity, "entity", "", "id of the entity")
+	f.Var(yearFlag{&o.Year}, "year", "obligation year")
+	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes")
+	return g.verb(cmd, []string{"entity", "year", "tonnes"}, func([]string) (tx.Operation, error) {
+		return tx.Operation{Operation: &tx.Operation_SetObligation{SetObligation: o}}, nil
+	})
+}
+
+func newValidatorSetCommand(g *globals) *cobra.Command {
+	var voter bool
+	cmd := &cobra.Command{
+		Use:   "set LINE",
+		Short: "Admit or change a validator (ministry)",
+		Long: `Admit a validator, or change one of the same name. LINE is the public line that
+"carbonledger init node" printed on its operator's machine, or @FILE with it.`,
+		Example: "  carbonledger validator set @wuhan-3.line --voter --genesis genesis.toml --party ministry --key ministry.key",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	cmd.Flags().BoolVar(&voter, "voter", false, "give it a vote; without it the validator only follows")
+	return g.verb(cmd, nil, func(args []string) (op tx.Operation, err error) {
+		// The shell may have taken the line apart.
+		line := strings.Join(args, " ")
+		if path, ok := strings.CutPrefix(line, "@"); ok {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return op, err
+			}
+			line = strings.TrimSpace(string(b))
+		}
+		if strings.Contains(line, "\n") {
+			return op, errors.New("several lines are given: admit one validator at a time")
+		}
+		v, err := datadir.ParseLine(line)
+		if err != nil {
+			return op, err
+		}
+		v.Voter = voter
+		return tx.Operation{Operation: &tx.Operation_SetValidator{SetValidator: &tx.SetValidator{Validator: v}}}, nil
+	})
+}
+
+func newValidatorRemoveCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "remove NAME",
+		Short:   "Take a validator off the list (ministry)",
+		Example: "  carbonledger validator remove wuhan-2 --genesis genesis.toml --party ministry --key ministry.key",
+		Args:    cobra.ExactArgs(1),
+	}
+	return g.verb(cmd, nil, func(args []string) (tx.Operation, error) {
+		return tx.Operation{Operation: &tx.Operation_RemoveValidator{RemoveValidator: &tx.RemoveValidator{Name: args[0]}}}, nil
+	})
+}
