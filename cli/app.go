@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -38,10 +39,20 @@ func (e exitError) Unwrap() error { return e.err }
 // usage marks an error of the command line.
 func usage(err error) error { return exitError{exitUsage, err} }
 
+// grpcPrefix is what gRPC puts before a node's own words.
+var grpcPrefix = regexp.MustCompile(`rpc error: code = \w+ desc = `)
+
+// message is the error for people.
+func message(err error) string {
+	return strings.TrimRight(grpcPrefix.ReplaceAllString(err.Error(), ""), "\n")
+}
+
 // Run executes one command line and returns the exit code.
 func Run(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	// A second Ctrl-C ends what does not heed the first.
+	context.AfterFunc(ctx, cancel)
 	started := false
 	root := newRoot(&started)
 	root.SetArgs(args)
@@ -57,7 +68,7 @@ func Run(args []string, in io.Reader, out, errOut io.Writer) int {
 		// Cobra itself refused the command line.
 		code = exitUsage
 	}
-	fmt.Fprintf(errOut, "carbonledger: %s\n", strings.TrimRight(err.Error(), "\n"))
+	fmt.Fprintf(errOut, "carbonledger: %s\n", message(err))
 	if code == exitUsage {
 		fmt.Fprintln(errOut, "See \"carbonledger help\" or the command's --help.")
 	}
@@ -89,6 +100,11 @@ type globals struct {
 	key     string
 	json    bool
 	timeout time.Duration
+
+	// What load found: the configuration file, and where each flag's value is
+	// from.
+	file    *settings
+	sources map[string]source
 }
 
 func newRoot(started *bool) *cobra.Command {
@@ -107,17 +123,17 @@ carbonledger.toml in the current directory), or in the environment as
 CARBONLEDGER_ and the name in capitals, with _ for -.`,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return loadSettings(cmd, g.config)
+			return g.load(cmd)
 		},
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&g.config, "config", "", "configuration file (default: carbonledger.toml here, if there is one)")
-	f.StringSliceVar(&g.api, "api", []string{"127.0.0.1:7071"}, "host:port of the nodes to ask; several: the next is asked when one fails")
+	f.StringVar(&g.config, "config", "", "configuration `FILE` (default: $CARBONLEDGER_CONFIG, or carbonledger.toml here)")
+	f.StringSliceVar(&g.api, "api", []string{"127.0.0.1:7071"}, "`HOST:PORT` of a node; several, with commas: the next is asked when one fails")
 	f.BoolVar(&g.tls, "tls", false, "use TLS with the machine's certificate authorities")
-	f.StringVar(&g.ca, "ca", "", "use TLS with the certificate authorities of this PEM file")
-	f.StringVar(&g.genesis, "genesis", "", "genesis document")
-	f.StringVar(&g.party, "party", "", "id of the party that asks")
-	f.StringVar(&g.key, "key", "", "key file of the party")
+	f.StringVar(&g.ca, "ca", "", "use TLS with the certificate authorities of this PEM `FILE`")
+	f.StringVar(&g.genesis, "genesis", "", "`FILE` with the genesis document")
+	f.StringVar(&g.party, "party", "", "`ID` of the party that asks")
+	f.StringVar(&g.key, "key", "", "`FILE` with the key of the party")
 	f.BoolVar(&g.json, "json", false, "print JSON")
 	f.DurationVar(&g.timeout, "timeout", 30*time.Second, "how long to try")
 	root.AddGroup(
@@ -134,7 +150,7 @@ CARBONLEDGER_ and the name in capitals, with _ for -.`,
 	}
 	add("network", newInitCommand(g), newNodeCommand(), newBenchCommand())
 	add("ask", g.verbs()...)
-	add("ask", newSubmitCommand(g))
+	add("ask", newSubmitCommand(g), newShowCommand(g), newCosignCommand(g))
 	add("read", newQueryCommand(g), newReceiptCommand(g), newStatusCommand(g), newAuditCommand(g))
 	add("tools", newKeysCommand(g), newConfigCommand(g), newVersionCommand(g))
 	root.AddCommand(newBenchClientCommand())

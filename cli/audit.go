@@ -102,9 +102,10 @@ func (a *auditing) conclude(cmd *cobra.Command, g *globals, report *audit.Report
 	case err != nil:
 		return err
 	}
-	r := auditRecord(report)
-	r.add("seconds", fmt.Sprintf("%.1f", took.Seconds()))
+	r := record{title: "audit"}
 	r.add("verdict", verdict)
+	r.add("milliseconds", took.Milliseconds())
+	addReport(&r, report)
 	if d != nil {
 		difference := record{}
 		difference.add("height", d.Height)
@@ -121,8 +122,7 @@ func (a *auditing) conclude(cmd *cobra.Command, g *globals, report *audit.Report
 	return errors.Join(r.print(cmd.OutOrStdout(), g.json), err)
 }
 
-func auditRecord(a *audit.Report) record {
-	r := record{title: "audit"}
+func addReport(r *record, a *audit.Report) {
 	r.add("chain", a.ChainID)
 	r.add("genesis_hash", a.GenesisHash)
 	clock := "wall"
@@ -137,17 +137,21 @@ func auditRecord(a *audit.Report) record {
 	r.add("transactions", a.Transactions)
 	r.add("signatures", a.Signatures)
 	r.add("accepted", a.Accepted)
-	reasons := record{}
+	reasons, rejected := []record{}, uint64(0)
 	for _, c := range a.Rejected {
-		reasons.add(c.Reason, c.Count)
+		one := record{}
+		one.add("reason", c.Reason)
+		one.add("count", c.Count)
+		reasons = append(reasons, one)
+		rejected += c.Count
 	}
-	r.add("rejected", reasons)
-	r.add("conservation", conservationRecord(&a.Conservation))
+	r.add("rejected", rejected)
 	r.add("confirmed_height", a.ConfirmedHeight)
 	r.add("confirmed_by", list(a.Confirmed))
 	r.add("confirmations_needed", a.Need)
 	r.add("voters", a.Of)
-	return r
+	r.add("rejections", reasons)
+	r.add("conservation", conservationRecord(&a.Conservation))
 }
 
 // auditProgress draws a bar where a person looks.

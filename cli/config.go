@@ -2,44 +2,88 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"sort"
+	"slices"
 	"strings"
-
-	"carbonledger/genesis"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// defaultConfig is read where --config is not given and the file exists.
+// defaultConfig is read where no other file is named and this one exists.
 const defaultConfig = "carbonledger.toml"
 
-// loadSettings fills in the flags that the command line left out, from the
-// environment, then from the configuration file. Its errors name the setting.
-func loadSettings(cmd *cobra.Command, path string) error {
-	file, err := readSettings(cmd.Root(), path)
+// configVariable names the configuration file in the environment.
+const configVariable = "CARBONLEDGER_CONFIG"
+
+// setting is what a configuration file says of one flag.
+type setting struct {
+	name   string
+	values []string
+	line   int
+}
+
+// settings are those of a file, in its order.
+type settings struct {
+	path string
+	all  []setting
+}
+
+func (s *settings) find(name string) (setting, bool) {
+	i := slices.IndexFunc(s.all, func(e setting) bool { return e.name == name })
+	if i < 0 {
+		return setting{}, false
+	}
+	return s.all[i], true
+}
+
+// source says where a flag's value comes from.
+type source string
+
+const (
+	fromDefault     source = "default"
+	fromFile        source = "file"
+	fromEnvironment source = "environment"
+	fromFlag        source = "flag"
+)
+
+// variable is the name of a flag in the environment.
+func variable(flag string) string {
+	return "CARBONLEDGER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// load fills in the flags that the command line left out, from the environment,
+// then from the configuration file. Its errors name the setting.
+func (g *globals) load(cmd *cobra.Command) error {
+	file, err := readSettings(cmd.Root(), g.config)
 	if err != nil {
 		return usage(err)
 	}
+	g.file, g.sources = file, map[string]source{}
 	var problems []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "config" || f.Name == "help" {
+		if f.Changed {
+			g.sources[f.Name] = fromFlag
 			return
 		}
-		name := "CARBONLEDGER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if value, ok := os.LookupEnv(name); ok && f.Name != "passphrase" {
+		if f.Name == "config" || f.Name == "help" {
+			return
+		}
+		if value, ok := os.LookupEnv(variable(f.Name)); ok {
 			if err := cmd.Flags().Set(f.Name, value); err != nil {
-				problems = append(problems, fmt.Errorf("environment variable %s: %w", name, err))
+				problems = append(problems, fmt.Errorf("environment variable %s: %w", variable(f.Name), err))
 			}
-		} else if value, ok := file[f.Name]; ok {
-			if err := cmd.Flags().Set(f.Name, value); err != nil {
-				problems = append(problems, fmt.Errorf("configuration: %s: %w", f.Name, err))
+			g.sources[f.Name] = fromEnvironment
+		} else if s, ok := file.find(f.Name); ok {
+			if err := s.apply(cmd.Flags()); err != nil {
+				problems = append(problems, fmt.Errorf("configuration: %s:%d: %w", file.path, s.line, err))
 			}
+			g.sources[f.Name] = fromFile
 		}
 	})
 	if len(problems) > 0 {
@@ -48,19 +92,32 @@ func loadSettings(cmd *cobra.Command, path string) error {
 	return nil
 }
 
+// apply sets the flag of a command.
+func (s *setting) apply(flags *pflag.FlagSet) error {
+	kind := flags.Lookup(s.name).Value.Type()
+	if len(s.values) != 1 && kind != "stringSlice" && kind != "stringArray" {
+		return fmt.Errorf("%s: takes one value, not a list", s.name)
+	}
+	for _, value := range s.values {
+		if err := flags.Set(s.name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readSettings reads a configuration file: names of flags of any command, and
-// their values.
-func readSettings(root *cobra.Command, path string) (map[string]string, error) {
-	given := path != ""
-	if !given {
-		path = defaultConfig
-		if p, ok := os.LookupEnv("CARBONLEDGER_CONFIG"); ok {
-			path, given = p, true
+// their values. Its error names every line that is wrong.
+func readSettings(root *cobra.Command, path string) (*settings, error) {
+	named := path != ""
+	if !named {
+		if path, named = os.LookupEnv(configVariable); !named {
+			path = defaultConfig
 		}
 	}
 	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !given {
-		return nil, nil
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return &settings{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
@@ -76,98 +133,72 @@ func readSettings(root *cobra.Command, path string) (map[string]string, error) {
 	}
 	known := map[string]bool{}
 	flagNames(root, known)
-	settings := map[string]string{}
+	s := &settings{path: path}
+	var problems []error
 	for name, value := range values {
+		e := setting{name: name, line: lineOf(content, name)}
 		if !known[name] {
-			return nil, fmt.Errorf("configuration: %s:%d: %s: there is no flag of this name", path, lineOf(content, name), name)
+			problems = append(problems, fmt.Errorf("configuration: %s:%d: %s: there is no flag of this name", path, e.line, name))
+			continue
 		}
-		text, err := settingText(value)
-		if err != nil {
-			return nil, fmt.Errorf("configuration: %s:%d: %s: %w", path, lineOf(content, name), name, err)
+		if e.values, err = settingTexts(value); err != nil {
+			problems = append(problems, fmt.Errorf("configuration: %s:%d: %s: %w", path, e.line, name, err))
 		}
-		settings[name] = text
+		s.all = append(s.all, e)
 	}
-	return settings, nil
+	if len(problems) > 0 {
+		slices.SortFunc(problems, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+		return nil, errors.Join(problems...)
+	}
+	slices.SortFunc(s.all, func(a, b setting) int { return cmp.Or(a.line-b.line, cmp.Compare(a.name, b.name)) })
+	return s, nil
 }
 
-func settingText(value any) (string, error) {
+func settingTexts(value any) ([]string, error) {
 	switch v := value.(type) {
 	case string:
-		return v, nil
-	case bool, int64:
-		return fmt.Sprint(v), nil
+		return []string{v}, nil
+	case bool, int64, toml.LocalDate:
+		return []string{fmt.Sprint(v)}, nil
 	case []any:
-		var parts []string
-		for _, p := range v {
-			text, err := settingText(p)
-			if err != nil {
-				return "", err
+		var all []string
+		for _, part := range v {
+			if _, nested := part.([]any); nested {
+				return nil, errors.New("use a list of texts, not of lists")
 			}
-			parts = append(parts, text)
+			texts, err := settingTexts(part)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, texts...)
 		}
-		return strings.Join(parts, ","), nil
+		return all, nil
 	}
-	return "", errors.New("use a text, a number, true, false, or a list of texts")
+	return nil, errors.New("use a text, a whole number, true, false, or a list of texts")
 }
 
+// lineOf finds the line that begins with a name, or with a table of this name.
 func lineOf(content []byte, name string) int {
 	for i, line := range strings.Split(string(content), "\n") {
-		if before, _, ok := strings.Cut(line, "="); ok && strings.Trim(before, " \t\"") == name {
+		before, _, _ := strings.Cut(line, "=")
+		before, _, _ = strings.Cut(strings.Trim(before, " \t\r[]\""), ".")
+		if strings.Trim(before, " \"") == name {
 			return i + 1
 		}
 	}
 	return 1
 }
 
+// flagNames are the flags that a file may set.
 func flagNames(cmd *cobra.Command, into map[string]bool) {
-	note := func(f *pflag.Flag) { into[f.Name] = true }
+	note := func(f *pflag.Flag) {
+		if f.Name != "config" && f.Name != "help" {
+			into[f.Name] = true
+		}
+	}
 	cmd.Flags().VisitAll(note)
 	cmd.PersistentFlags().VisitAll(note)
 	for _, c := range cmd.Commands() {
 		flagNames(c, into)
 	}
-}
-
-func newConfigCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check configuration files and genesis documents"}
-	cmd.AddCommand(&cobra.Command{
-		Use:   "check [GENESIS]",
-		Short: "Check the configuration file (--config) and a genesis document",
-		Long:  "Check the configuration file, and the genesis document that is named here, by --genesis, or in the configuration file. Prints what they say.",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			settings, err := readSettings(cmd.Root(), g.config)
-			if err != nil {
-				return err
-			}
-			r := record{title: "configuration"}
-			names := make([]string, 0, len(settings))
-			for name := range settings {
-				names = append(names, name)
-			}
-			sort.Strings(names)
-			for _, name := range names {
-				r.add(name, settings[name])
-			}
-			if len(args) == 1 {
-				g.genesis = args[0]
-			}
-			if g.genesis != "" {
-				d, err := genesis.Read(g.genesis)
-				if err != nil {
-					return err
-				}
-				f := d.Founding()
-				r.add("genesis_hash", d.Hash().String())
-				r.add("chain_id", f.ChainID)
-				r.add("clock", d.Clock)
-				r.add("free_transfers", f.FreeTransfers)
-				r.add("validators", len(f.Validators))
-				r.add("parties", len(f.Parties))
-				r.add("instruments", len(f.Instruments))
-			}
-			return r.print(cmd.OutOrStdout(), g.json)
-		},
-	})
-	return cmd
 }

@@ -107,6 +107,11 @@ func addValidator(r *record, v *tx.Validator) {
 
 // printFounding says what a new document is, so that everybody can compare.
 func printFounding(cmd *cobra.Command, asJSON bool, path string, d *genesis.Document) error {
+	r := foundingRecord(path, d)
+	return r.print(cmd.OutOrStdout(), asJSON)
+}
+
+func foundingRecord(path string, d *genesis.Document) record {
 	f := d.Founding()
 	r := record{title: "genesis"}
 	r.add("genesis", path)
@@ -117,5 +122,5 @@ func printFounding(cmd *cobra.Command, asJSON bool, path string, d *genesis.Docu
 	r.add("validators", len(f.Validators))
 	r.add("parties", len(f.Parties))
 	r.add("instruments", len(f.Instruments))
-	return r.print(cmd.OutOrStdout(), asJSON)
+	return r
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -55,11 +56,19 @@ func plain(v any) any {
 			return ""
 		}
 		return v.String()
+	case price:
+		if v == 0 {
+			return ""
+		}
+		return tx.Fen(v).String()
 	case fmt.Stringer:
 		return v.String()
 	}
 	return v
 }
+
+// price is in fen a tonne; 0 is none, and shows as nothing.
+type price tx.Fen
 
 // cell is a value in a table for people.
 func cell(v any) string {
@@ -68,8 +77,6 @@ func cell(v any) string {
 		return grouped(int64(v))
 	case tx.Fen:
 		return strings.TrimSuffix(yuan(v), " yuan")
-	case record:
-		return v.inline()
 	}
 	return orDash(field(v))
 }
@@ -88,42 +95,88 @@ func field(v any) string {
 	}
 }
 
-// lines are texts that people read one below the other.
-type lines []string
-
-// inline is the record in one line.
-func (r record) inline() string {
-	parts := make([]string, len(r.names))
-	for i, name := range r.names {
-		parts[i] = strings.ReplaceAll(name, "_", " ") + " " + cell(r.values[i])
-	}
-	return orDash(strings.Join(parts, ", "))
-}
-
 // print writes the record as a list of names and values, or as one JSON object.
+// For people, what has parts of its own follows below.
 func (r record) print(to io.Writer, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(to).Encode(r)
 	}
 	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
+	var below []int
 	for i, name := range r.names {
-		name = strings.ReplaceAll(name, "_", " ")
-		if all, ok := r.values[i].([]record); ok {
-			for _, part := range all {
-				fmt.Fprintf(w, "%s\t%s\n", name, part.inline())
+		name = heading(name)
+		switch v := r.values[i].(type) {
+		case record:
+			below = append(below, i)
+		case []record:
+			if len(v) > 0 {
+				below = append(below, i)
 			}
-			continue
-		}
-		if all, ok := r.values[i].(lines); ok {
-			for _, line := range all {
+		case lines:
+			for _, line := range v {
 				fmt.Fprintf(w, "%s\t%s\n", name, line)
 			}
-			continue
+		default:
+			fmt.Fprintf(w, "%s\t%s\n", name, cell(v))
 		}
-		fmt.Fprintf(w, "%s\t%s\n", name, cell(r.values[i]))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, i := range below {
+		if _, err := fmt.Fprintf(to, "\n%s:\n", heading(r.names[i])); err != nil {
+			return err
+		}
+		if err := printPart(to, r.values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+func heading(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// printPart writes a record, or records: as a table where all have the same
+// names.
+func printPart(to io.Writer, part any) error {
+	var all []record
+	switch v := part.(type) {
+	case record:
+		return v.print(to, false)
+	case []record:
+		all = v
+	}
+	t := table{columns: all[0].names}
+	for i, r := range all {
+		if !slices.Equal(r.names, t.columns) || r.deep() {
+			for k := range all {
+				if k > 0 {
+					fmt.Fprintln(to)
+				}
+				if err := all[k].print(to, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		t.rows = append(t.rows, all[i].values)
+	}
+	return t.printRows(to)
+}
+
+// deep reports whether a value does not fit one cell.
+func (r record) deep() bool {
+	return slices.ContainsFunc(r.values, func(v any) bool {
+		switch v.(type) {
+		case record, []record, lines:
+			return true
+		}
+		return false
+	})
+}
+
+// lines are texts that people read one below the other.
+type lines []string
 
 // table is a list of things alike.
 type table struct {
@@ -157,12 +210,20 @@ func (t *table) print(to, errTo io.Writer, f format) error {
 	case f.json:
 		return t.printJSON(to)
 	case f.csv:
-		if err := t.printCSV(to); err != nil || t.page.Complete {
+		if err := t.printCSV(to); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(errTo, t.extent())
 		return err
 	}
+	if err := t.printRows(to); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(to, t.extent())
+	return err
+}
+
+func (t *table) printRows(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ToUpper(strings.Join(t.columns, "\t")))
 	for _, row := range t.rows {
@@ -172,11 +233,7 @@ func (t *table) print(to, errTo io.Writer, f format) error {
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(to, t.extent())
-	return err
+	return w.Flush()
 }
 
 // extent says how much of the list this is.

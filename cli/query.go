@@ -74,7 +74,7 @@ type pageRequest struct {
 // list makes the command of a query for a list; next fetches a page and adds
 // its rows.
 func (q *querying) list(cmd *cobra.Command, a access, name string, columns []string, paged bool, next func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error)) *cobra.Command {
-	cmd.Flags().BoolVar(&q.csv, "csv", false, "print CSV; what it lacks is said on standard error")
+	cmd.Flags().BoolVar(&q.csv, "csv", false, "print CSV; height, total and cursor go to standard error")
 	if paged {
 		cmd.Flags().BoolVar(&q.all, "all", false, "read page after page to the end")
 		cmd.Flags().StringVar(&q.cursor, "cursor", "", "where the last page ended")
@@ -230,7 +230,7 @@ func (q *querying) transaction() *cobra.Command {
 		}
 		r := record{title: "transaction"}
 		r.add("height", got.Height)
-		addTransaction(&r, d)
+		addTransaction(&r, d, figures)
 		r.add("receipt", receiptRecord(&got.Receipt))
 		return r, nil
 	})
@@ -279,7 +279,7 @@ func blockRecord(d tx.Domain, b *tx.BlockRecord) record {
 			t.add("problem", err.Error())
 		} else if id, err := tx.TransactionID(d, raw); err == nil {
 			t.add("id", id.String())
-			addTransaction(&t, decoded)
+			addTransaction(&t, decoded, figures)
 		}
 		all = append(all, t)
 	}
@@ -288,7 +288,7 @@ func blockRecord(d tx.Domain, b *tx.BlockRecord) record {
 }
 
 // addTransaction shows a transaction's frame and what it asks for.
-func addTransaction(r *record, d *tx.Decoded) {
+func addTransaction(r *record, d *tx.Decoded, w wording) {
 	r.add("party", d.Body.Party)
 	r.add("reference", d.Body.Reference)
 	if d.Body.Expiry != 0 {
@@ -296,7 +296,7 @@ func addTransaction(r *record, d *tx.Decoded) {
 	}
 	operations := lines{}
 	for i := range d.Body.Operations {
-		operations = append(operations, figures.describe(&d.Body.Operations[i], d.Body.Party)...)
+		operations = append(operations, w.describe(&d.Body.Operations[i], d.Body.Party)...)
 	}
 	signers := lines{}
 	for i := range d.Transaction.Signatures {

@@ -101,11 +101,11 @@ func (q *querying) year() *cobra.Command {
 func quoteRecord(u *tx.Quote) record {
 	r := record{}
 	r.add("instrument", u.Instrument)
-	r.add("open", u.Open)
-	r.add("high", u.High)
-	r.add("low", u.Low)
-	r.add("close", u.Close)
-	r.add("previous_close", u.PreviousClose)
+	r.add("open", price(u.Open))
+	r.add("high", price(u.High))
+	r.add("low", price(u.Low))
+	r.add("close", price(u.Close))
+	r.add("previous_close", price(u.PreviousClose))
 	r.add("listed_tonnes", u.ListedTonnes)
 	r.add("listed_yuan", u.ListedAmount)
 	r.add("block_tonnes", u.BlockTonnes)
@@ -130,16 +130,15 @@ func (q *querying) bulletin() *cobra.Command {
 		r.add("height", out.Height)
 		r.add("day", b.Day)
 		r.add("closed", b.Closed)
-		r.add("composite", quoteRecord(&b.Composite))
-		quotes := []record{}
+		quotes := []record{quoteRecord(&b.Composite)}
 		for i := range b.Instruments {
 			quotes = append(quotes, quoteRecord(&b.Instruments[i]))
 		}
-		r.add("instruments", quotes)
 		r.add("year_tonnes", b.YearTonnes)
 		r.add("year_yuan", b.YearAmount)
 		r.add("cumulative_tonnes", b.CumulativeTonnes)
 		r.add("cumulative_yuan", b.CumulativeAmount)
+		r.add("quotes", quotes)
 		return r, nil
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -242,7 +243,7 @@ func writeNew(path string, content []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(path))
 	}
-	return nil
+	return syncDirectory(filepath.Dir(path))
 }
 
 func (s *signing) send(cmd *cobra.Command, f *tx.Founding, all []signed) (err error) {

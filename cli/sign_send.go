@@ -56,11 +56,13 @@ func (s *signing) submit(ctx context.Context, cmd *cobra.Command, c *api.Client,
 		return s.g.unknown(err, []string{t.file})
 	}
 	// The outcome is known: the file has done its duty.
-	gone := os.Remove(t.file)
-	if err != nil {
-		return errors.Join(err, gone)
+	if gone := os.Remove(t.file); gone != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "carbonledger: the signed file is not needed any more: %v\n", gone)
 	}
-	return errors.Join(printReceipt(cmd.OutOrStdout(), &receipts[0], s.g.json), gone, rejected(&receipts[0]))
+	if err != nil {
+		return err
+	}
+	return errors.Join(printReceipt(cmd.OutOrStdout(), &receipts[0], s.g.json), rejected(&receipts[0]))
 }
 
 // unknown is the error of a submission whose outcome nobody told.

@@ -165,7 +165,7 @@ func yesNo(b bool) string {
 }
 
 func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
+	line, _, _ := strings.Cut(message(err), "\n")
 	return line
 }
 
@@ -179,7 +179,7 @@ func printStatusJSON(to io.Writer, answers []nodeAnswer) error {
 		n := record{}
 		n.add("asked", a.address)
 		if a.err != nil {
-			n.add("error", a.err.Error())
+			n.add("error", message(a.err))
 		} else {
 			addNode(&n, a.status)
 		}

@@ -228,6 +228,9 @@ func (r *sending) all(ctx context.Context, all []signed) error {
 			if errors.Is(err, api.ErrUnknownOutcome) {
 				return r.unknown(err, rest)
 			}
+			if done := r.accepted + r.refused; done > 0 {
+				err = fmt.Errorf("%d of %d have receipts, the others were not booked: %w", done, len(all), err)
+			}
 			return err
 		}
 		rest = rest[n:]
@@ -269,9 +272,10 @@ func (r *sending) batch(ctx context.Context, all []signed) error {
 	for i := range receipts {
 		notes[i].State, notes[i].Height, notes[i].Reason, notes[i].Text = entryReceipt, receipts[i].Height, receipts[i].Reason, outcome(&receipts[i])
 	}
+	var unnoted error
 	if r.journal != nil {
 		if err := r.journal.add(notes...); err != nil {
-			return err
+			unnoted = fmt.Errorf("%w: the receipts are here, the journal does not have them (%w)", api.ErrUnknownOutcome, err)
 		}
 	}
 	for i := range receipts {
@@ -279,7 +283,7 @@ func (r *sending) batch(ctx context.Context, all []signed) error {
 			return err
 		}
 	}
-	return nil
+	return unnoted
 }
 
 // count notes an outcome.

@@ -158,6 +158,7 @@ all. Each side's order is a file that "carbonledger order sign" made.`,
 // maxOrderBytes bounds an order's file.
 const maxOrderBytes = 4096
 
+// readOrder reads an order of the side, or of any where none is given.
 func readOrder(path string, side tx.Side) (o tx.SignedOrder, body tx.OrderBody, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -166,7 +167,7 @@ func readOrder(path string, side tx.Side) (o tx.SignedOrder, body tx.OrderBody, 
 	if len(raw) > maxOrderBytes || o.Unmarshal(raw) != nil || body.Unmarshal(o.Body) != nil || len(o.Body) == 0 {
 		return o, body, fmt.Errorf("%s holds no signed order: make one with \"carbonledger order sign\"", path)
 	}
-	if body.Side != side {
+	if side != tx.SideUnspecified && body.Side != side {
 		return o, body, fmt.Errorf("%s holds an order to %s, not to %s", path, sideName(body.Side), sideName(side))
 	}
 	return o, body, nil

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"carbonledger/genesis"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func newConfigCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check configuration files and genesis documents"}
+	check := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check a configuration file and the genesis document that it names",
+		Long: `Check a configuration file: the one named here, by --config, or found in its usual
+place. Prints every effective setting and where it comes from (flag before
+environment before file), and what the genesis document of --genesis, or of the
+file, says.`,
+		Example: "  carbonledger config check /etc/carbonledger.toml\n  carbonledger config check --genesis genesis.toml",
+		Args:    cobra.MaximumNArgs(1),
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				g.config = args[0]
+			}
+			return g.load(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.checkConfig(cmd) },
+	}
+	cmd.AddCommand(check)
+	return cmd
+}
+
+func (g *globals) checkConfig(cmd *cobra.Command) error {
+	if err := g.checkValues(); err != nil {
+		return usage(err)
+	}
+	r := record{title: "configuration"}
+	r.add("file", g.file.path)
+	all := []record{}
+	note := func(name, value string, from source) {
+		one := record{}
+		one.add("setting", name)
+		one.add("value", value)
+		one.add("from", string(from))
+		all = append(all, one)
+	}
+	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == "config" {
+			return
+		}
+		from, ok := g.sources[f.Name]
+		if !ok {
+			from = fromDefault
+		}
+		note(f.Name, strings.Trim(f.Value.String(), "[]"), from)
+	})
+	for _, s := range g.file.all {
+		if cmd.Root().PersistentFlags().Lookup(s.name) == nil {
+			note(s.name, strings.Join(s.values, ","), fromFile)
+		}
+	}
+	r.add("settings", all)
+	if g.genesis != "" {
+		d, err := genesis.Read(g.genesis)
+		if err != nil {
+			return err
+		}
+		r.add("genesis", foundingRecord(g.genesis, d))
+	}
+	return r.print(cmd.OutOrStdout(), g.json)
+}
+
+// checkValues tries every setting on each command that has the flag: one of
+// them must take it.
+func (g *globals) checkValues() error {
+	var problems []error
+	for _, s := range g.file.all {
+		var refused []error
+		taken := false
+		var try func(cmd *cobra.Command)
+		try = func(cmd *cobra.Command) {
+			for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+				if flags.Lookup(s.name) == nil {
+					continue
+				}
+				if err := s.apply(flags); err != nil {
+					refused = append(refused, err)
+				} else {
+					taken = true
+				}
+			}
+			for _, c := range cmd.Commands() {
+				try(c)
+			}
+		}
+		// A tree of commands of its own, so that nothing here takes effect.
+		started := false
+		try(newRoot(&started))
+		if !taken && len(refused) > 0 {
+			problems = append(problems, fmt.Errorf("configuration: %s:%d: %w", g.file.path, s.line, refused[0]))
+		}
+	}
+	return errors.Join(slices.Clip(problems)...)
+}
