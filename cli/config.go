@@ -74,6 +74,10 @@ func (g *globals) load(cmd *cobra.Command) error {
 		if f.Name == "config" || f.Name == "help" {
 			return
 		}
+		// A command's own flag that only shares the name of a global one.
+		if global := cmd.Root().PersistentFlags().Lookup(f.Name); global != nil && global.Value.Type() != f.Value.Type() {
+			return
+		}
 		if value, ok := os.LookupEnv(variable(f.Name)); ok {
 			if err := cmd.Flags().Set(f.Name, value); err != nil {
 				problems = append(problems, fmt.Errorf("environment variable %s: %w", variable(f.Name), err))

@@ -44,12 +44,15 @@ func tonnesInWords(t tx.Tonnes) string {
 }
 
 func yuanInWords(f tx.Fen) string {
-	whole, fen := int64(f)/100, int64(f)%100
-	words := inWords(whole) + " yuan"
-	if fen != 0 {
-		words += " and " + inWords(max(fen, -fen)) + " fen"
+	sign, n := "", uint64(f)
+	if f < 0 {
+		sign, n = "minus ", -n
 	}
-	return fmt.Sprintf("%s (%s)", yuan(f), words)
+	spoken := wordsOf(n/100) + " yuan"
+	if fen := n % 100; fen != 0 {
+		spoken += " and " + wordsOf(fen) + " fen"
+	}
+	return fmt.Sprintf("%s (%s%s)", yuan(f), sign, spoken)
 }
 
 var (
