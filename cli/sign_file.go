@@ -55,13 +55,13 @@ func showFile(path string, f *tx.Founding) (record, error) {
 			r.add("signed_by", o.Signature.Key.String())
 			return r, nil
 		}
-		return r, fmt.Errorf("%s holds neither a transaction nor an order: %w", path, err)
+		return r, exitError{exitFailed, fmt.Errorf("%s holds neither a transaction nor an order: %w", path, err)}
 	}
 	r.add("chain", d.Body.ChainId)
 	if f != nil {
 		v, err := tx.NewVerifier(f.Hash).Verify(raw)
 		if err != nil {
-			return r, fmt.Errorf("%s, on chain %s with genesis %s: %w", path, f.ChainID, f.Hash, err)
+			return r, exitError{exitFailed, fmt.Errorf("%s, on chain %s with genesis %s: %w", path, f.ChainID, f.Hash, err)}
 		}
 		r.add("transaction", v.ID().String())
 		r.add("signatures", "good on the chain of the genesis document")
@@ -122,7 +122,7 @@ func (s *signing) addSignature(cmd *cobra.Command, path string) error {
 	}
 	d, err := tx.Decode(raw)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	more, err := tx.SignBody(f.Hash, d.Transaction.Body, d.Transaction.Signatures, keys...)
 	if err != nil {
