@@ -195,6 +195,7 @@ type sending struct {
 	accepted int
 	refused  int
 	before   int
+	last     tx.Reason
 }
 
 func newSending(cmd *cobra.Command, s *submission, c *api.Client, j *journal, n int) *sending {
@@ -288,6 +289,7 @@ func (r *sending) batch(ctx context.Context, all []signed) error {
 
 // count notes an outcome.
 func (r *sending) count(reason tx.Reason) {
+	r.last = reason
 	if reason == tx.Accepted {
 		r.accepted++
 	} else {
@@ -339,7 +341,10 @@ func (r *sending) finish() error {
 		}
 		fmt.Fprintf(r.cmd.ErrOrStderr(), "%d accepted, %d rejected%s\n", r.accepted, r.refused, before)
 	}
-	if r.refused > 0 {
+	switch {
+	case r.refused > 0 && !r.several:
+		return rejected(&tx.Receipt{Reason: r.last})
+	case r.refused > 0:
 		return exitError{exitRejected, fmt.Errorf("the ledger rejected %d of %d", r.refused, r.accepted+r.refused)}
 	}
 	return nil
