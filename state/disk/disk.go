@@ -30,6 +30,9 @@ type Options struct {
 	// DisableWAL: a commit is durable only after a flush. The ledger replays
 	// what a crash loses from Raft's log.
 	DisableWAL bool
+	// Synced promises that every commit is synced and follows the one before.
+	// Open then tells damage from the torn end of the last commit.
+	Synced bool
 	// MemTableBytes before a flush; 0 means 64 MiB.
 	MemTableBytes uint64
 	// CacheBytes of blocks read; 0 means 16 MiB.
@@ -80,28 +83,10 @@ func Open(dir string, o Options) (*DB, error) {
 		o.OnFailure = func(error) {}
 	}
 	d := &DB{dir: dir, slow: o.Slow, tell: o.OnFailure, failed: make(chan struct{}), flushes: map[int]*time.Timer{}}
-	cache := pebble.NewCache(o.CacheBytes)
-	defer cache.Unref()
 	// The store may be opened long after it stopped and have much to replay,
 	// so opening is not bounded by Slow.
 	opened := make(chan error, 1)
-	go func() {
-		db, err := pebble.Open(dir, &pebble.Options{
-			FS:                 strictFS{o.FS, d},
-			Cache:              cache,
-			DisableWAL:         o.DisableWAL,
-			MemTableSize:       o.MemTableBytes,
-			FormatMajorVersion: pebble.FormatNewest,
-			Logger:             pebbleLogger{d, o.Logger},
-			EventListener: &pebble.EventListener{
-				BackgroundError: d.backgroundError,
-				FlushBegin:      d.flushBegins,
-				FlushEnd:        d.flushEnds,
-			},
-		})
-		d.db = db
-		opened <- err
-	}()
+	go func() { opened <- d.open(o) }()
 	select {
 	case err := <-opened:
 		if err != nil {
@@ -111,6 +96,48 @@ func Open(dir string, o Options) (*DB, error) {
 	case <-d.failed:
 		return nil, d.Err()
 	}
+}
+
+func (d *DB) open(o Options) error {
+	cache := pebble.NewCache(o.CacheBytes)
+	defer cache.Unref()
+	options := &pebble.Options{
+		FS:                 strictFS{o.FS, d},
+		Cache:              cache,
+		DisableWAL:         o.DisableWAL,
+		MemTableSize:       o.MemTableBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             pebbleLogger{d, o.Logger},
+		EventListener: &pebble.EventListener{
+			BackgroundError: d.backgroundError,
+			DataCorruption:  d.corrupted,
+			FlushBegin:      d.flushBegins,
+			FlushEnd:        d.flushEnds,
+		},
+	}
+	was, err := peek(o.FS, d.dir)
+	if err != nil {
+		return err
+	}
+	if was.Exists {
+		if err := checkLogs(o.FS, d.dir, was.ManifestFilename, o.Synced); err != nil {
+			return err
+		}
+	}
+	if d.db, err = pebble.Open(d.dir, options); err != nil {
+		return err
+	}
+	if o.DisableWAL || was.Exists && was.FormatMajorVersion == pebble.FormatNewest {
+		return nil
+	}
+	// Pebble begins the first log of a new store before it raises the format:
+	// that log would be one of the oldest kind. A crash here leaves a store
+	// without content.
+	if err := d.db.Close(); err != nil {
+		return err
+	}
+	d.db, err = pebble.Open(d.dir, options)
+	return err
 }
 
 // Err is the failure that ended the store, nil while it works.
@@ -251,6 +278,12 @@ func (d *DB) Close() error {
 func (d *DB) backgroundError(err error) {
 	d.fail(fmt.Errorf("background work: %w", err))
 	select {}
+}
+
+// corrupted returns, unlike Pebble's own answer: the read that met the damage
+// then returns it too.
+func (d *DB) corrupted(i pebble.DataCorruptionInfo) {
+	d.fail(fmt.Errorf("%w: %s: %w", ErrDamaged, i.Path, i.Details))
 }
 
 func (d *DB) flushBegins(i pebble.FlushInfo) {
