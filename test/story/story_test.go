@@ -36,10 +36,9 @@ func TestStories(t *testing.T) {
 }
 
 type story struct {
-	t       *testing.T
-	c       *cluster.Cluster
-	raws    map[string][]byte
-	pending map[string]chan string
+	t    *testing.T
+	c    *cluster.Cluster
+	raws map[string][]byte
 }
 
 func (s *story) run(d *datadriven.TestData) string {
