@@ -71,6 +71,7 @@ func NewPrivateKey(scheme KeyScheme, secret []byte) (PrivateKey, error) {
 		}
 		k.sm2 = new(sm2.PrivateKey)
 		k.sm2.Curve, k.sm2.D = sm2.P256(), d
+		//lint:ignore SA1019 crypto/ecdh, which replaces it, does not know SM2's curve.
 		k.sm2.X, k.sm2.Y = sm2.P256().ScalarBaseMult(secret)
 		k.public.Key = elliptic.MarshalCompressed(sm2.P256(), k.sm2.X, k.sm2.Y)
 	default:
@@ -184,6 +185,7 @@ func sm2Point(compressed []byte) (*ecdsa.PublicKey, error) {
 	if x == nil {
 		return nil, errors.New("not a point of SM2")
 	}
+	//lint:ignore SA1019 ecdsa.ParseUncompressedPublicKey, which replaces it, does not know SM2's curve.
 	return &ecdsa.PublicKey{Curve: sm2.P256(), X: x, Y: y}, nil
 }
 
