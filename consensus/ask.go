@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"strings"
 	"time"
 
 	"carbonledger/tx"
@@ -33,7 +35,13 @@ type answer struct {
 	Missing string `json:"missing,omitempty"`
 }
 
-const askTimeout = 2 * time.Second
+const (
+	askTimeout = 2 * time.Second
+	// maxQuestionBytes and maxAnswerBytes bound what a peer can make this node
+	// read; the longest answer is a trace of a full block.
+	maxQuestionBytes = 4 << 10
+	maxAnswerBytes   = 4 << 20
+)
 
 // ask puts one question to a peer.
 func (n *Node) ask(ctx context.Context, to string, q question, a *answer) error {
@@ -46,10 +54,12 @@ func (n *Node) ask(ctx context.Context, to string, q question, a *answer) error 
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
 	if err := json.NewEncoder(conn).Encode(q); err != nil {
 		return fmt.Errorf("consensus: ask %s: %w", to, err)
 	}
-	if err := json.NewDecoder(conn).Decode(a); err != nil {
+	if err := json.NewDecoder(io.LimitReader(conn, maxAnswerBytes)).Decode(a); err != nil {
 		return fmt.Errorf("consensus: answer of %s: %w", to, err)
 	}
 	return nil
@@ -59,14 +69,16 @@ func (n *Node) answerQuestions(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(askTimeout))
 	var q question
-	if err := json.NewDecoder(conn).Decode(&q); err != nil {
+	if err := json.NewDecoder(io.LimitReader(conn, maxQuestionBytes)).Decode(&q); err != nil {
 		return
 	}
-	_ = json.NewEncoder(conn).Encode(n.answer(q))
+	_ = json.NewEncoder(conn).Encode(n.answer(conn.RemoteAddr().String(), q))
 }
 
-func (n *Node) answer(q question) (a answer) {
+func (n *Node) answer(from string, q question) (a answer) {
 	switch {
+	case q.Seen != "" && !strings.HasPrefix(q.Seen, from+"#"):
+		a.Missing = "what was seen of a voter is told to itself alone"
 	case q.Seen != "":
 		a.Seen = n.memory.of(raft.ServerID(q.Seen))
 		n.memory.booted(raft.ServerID(q.Seen), q.Boot, q.Run)

@@ -39,11 +39,10 @@ type Network interface {
 // Log is Raft's log and stable store on disk.
 type Log interface {
 	raft.LogStore
+	raft.MonotonicLogStore
 	raft.StableStore
 	// Bytes of entries held.
 	Bytes() uint64
-	// SetNoSync stores a hint that may be lost in a crash.
-	SetNoSync(key, value []byte) error
 }
 
 // Timing holds the durations that an operator may tune.
@@ -102,8 +101,9 @@ type Config struct {
 
 	// CheckConservation adds up every account after every block (tests).
 	CheckConservation bool
-	// OnValidators is told the validators that the ledger lists, at start and
-	// whenever they change; it must not block.
+	// OnValidators is told whom to admit, at start and whenever it changes: the
+	// validators that the ledger lists, and those it does no longer as long as
+	// Raft still counts on them. It must not block.
 	OnValidators func([]tx.Validator)
 	// FreeDisk says how many bytes the data directory may still take; below
 	// MinFreeDisk the node hands over leadership and refuses submissions.
@@ -119,7 +119,9 @@ type Config struct {
 type Observer struct {
 	// Applied: one batch of blocks was executed.
 	Applied func(blocks, transactions int, rejected []tx.Reason, took time.Duration)
-	// Stalled: the main loop was held up for longer than half the lease.
+	// Stalled: the main loop, or the blocks that it waits for, were held up for
+	// longer than half the lease by a write of the log, by executing blocks, or
+	// by freezing or restoring a snapshot.
 	Stalled func(what string, took time.Duration)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"carbonledger/state"
 	"carbonledger/tx"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -29,11 +30,15 @@ func (n *Node) dispute(name string, height uint64) {
 func (n *Node) settle(ctx context.Context, height uint64) {
 	for ctx.Err() == nil {
 		own, ok, err := n.hashAt(height)
-		if err != nil || !ok {
+		if err != nil && !errors.Is(err, state.ErrClosed) || err == nil && !ok {
 			n.fail(fmt.Errorf("consensus: read the hash of height %d: %w", height, err))
 			return
 		}
-		winner, friend := n.tally(ctx, height, own)
+		var winner []byte
+		var friend string
+		if err == nil { // else a restore is replacing the ledger
+			winner, friend = n.tally(ctx, height, own)
+		}
 		switch {
 		case winner == nil:
 			// No majority is known: replicate on, acknowledge nothing.
@@ -54,29 +59,40 @@ func (n *Node) settle(ctx context.Context, height uint64) {
 	}
 }
 
-// tally counts the voters' hashes at a height. It returns the majority's, nil
-// while there is none, and a peer that has it.
+// tally asks all voters at once and counts their hashes at a height. It returns
+// the majority's as soon as there is one, else nil, and a peer that has it.
 func (n *Node) tally(ctx context.Context, height uint64, own tx.ID) (winner []byte, friend string) {
-	voters := n.voters()
-	count := map[string]int{}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type vote struct {
+		name string
+		hash []byte
+	}
+	voters, count := n.voters(), map[string]int{}
+	votes := make(chan vote, len(voters))
 	for _, v := range voters {
-		hash := own[:]
-		if v.Name != n.cfg.Name {
+		if v.Name == n.cfg.Name {
+			votes <- vote{hash: own[:]}
+			continue
+		}
+		go func() {
 			var a answer
-			if err := n.ask(ctx, v.Name, question{Hash: &height}, &a); err != nil || a.Hash == nil {
-				continue
+			if err := n.ask(ctx, v.Name, question{Hash: &height}, &a); err != nil {
+				a.Hash = nil
 			}
-			hash = a.Hash
+			votes <- vote{v.Name, a.Hash}
+		}()
+	}
+	for range voters {
+		v := <-votes
+		if v.hash == nil {
+			continue
 		}
-		count[string(hash)]++
-		if count[string(hash)] > len(voters)/2 {
-			winner = hash
-		}
-		if v.Name != n.cfg.Name && !bytes.Equal(hash, own[:]) {
-			friend = v.Name
+		if count[string(v.hash)]++; count[string(v.hash)] > len(voters)/2 {
+			return v.hash, v.name
 		}
 	}
-	return winner, friend
+	return nil, ""
 }
 
 // diverged stops this replica: it is wrong. A leader first stops proposing and
@@ -85,7 +101,7 @@ func (n *Node) tally(ctx context.Context, height uint64, own tx.ID) (winner []by
 func (n *Node) diverged(ctx context.Context, height uint64, friend string) {
 	n.stopProposing()
 	if n.isLeader() {
-		if err := n.raft.LeadershipTransfer().Error(); err != nil {
+		if err := n.settled(n.raft.LeadershipTransfer()); err != nil {
 			n.cfg.Logger.Error("consensus: hand over", "error", err)
 		}
 	}
@@ -98,7 +114,8 @@ func (n *Node) diverged(ctx context.Context, height uint64, friend string) {
 		n.cfg.Logger.Error("consensus: write what differs", "error", err)
 	}
 	n.fail(fmt.Errorf("consensus: %s: %w: first at %s (%s has %s, here is %s). Its data is kept for inspection; "+
-		"to rejoin, start from an empty state directory, which takes a snapshot from the leader",
+		"to rejoin, move its state directory away and start it: it executes its log anew. Where it stops again, its snapshot differs as well: "+
+		"make a new data directory (\"carbonledger init node\")",
 		n.cfg.Name, ErrDiverged, text, d.Peer, d.Theirs, d.Ours))
 }
 

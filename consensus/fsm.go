@@ -16,6 +16,9 @@ import (
 // goroutine; none waits for the network.
 type fsm struct {
 	n *Node
+	// handed is the index of the newest entry that Raft handed over, or holds to
+	// be in the newest snapshot.
+	handed uint64
 	// failed is set for good when this machine could not apply a block: the
 	// replica executes nothing more, and replays from the log after a restart.
 	failed error
@@ -32,6 +35,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	answers := make([]any, len(logs))
 	entries, at := make([]state.Entry, 0, len(logs)), make([]int, 0, len(logs))
 	for i, l := range logs {
+		f.handed = l.Index
 		if l.Type == raft.LogCommand {
 			entries, at = append(entries, state.Entry{Index: l.Index, Block: l.Data}), append(at, i)
 		}
@@ -67,6 +71,10 @@ func (f *fsm) apply(entries []state.Entry) ([]state.Applied, error) {
 	return applied, err
 }
 
+// errReplaying: after a restart Raft hands over what the ledger has executed
+// already. Its label on a snapshot would lie before the content.
+var errReplaying = errors.New("consensus: no snapshot before the log is replayed")
+
 // Snapshot freezes the ledger. It runs between two batches, so the files and
 // the head that they claim are of one height; Persist runs beside the next.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
@@ -74,8 +82,12 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 		return nil, f.failed
 	}
 	n := f.n
+	if f.handed < n.Ledger().AppliedIndex() {
+		return nil, errReplaying
+	}
+	defer func(began time.Time) { n.stalled("snapshot", time.Since(began)) }(time.Now())
 	dir := n.stores.fs.PathJoin(n.stores.dir, fmt.Sprintf("checkpoint-%d", n.Ledger().AppliedIndex()))
-	return newCheckpoint(n.stores.fs, dir, n.Ledger())
+	return newCheckpoint(n.ctx, n.stores.fs, dir, n.Ledger())
 }
 
 // Restore replaces the ledger by a snapshot that a leader sent.
@@ -84,14 +96,18 @@ func (f *fsm) Restore(from io.ReadCloser) error {
 	if f.failed != nil {
 		return f.failed
 	}
-	if err := f.n.stores.restore(from); err != nil {
+	defer func(began time.Time) { f.n.stalled("restore", time.Since(began)) }(time.Now())
+	err := f.n.stores.restore(from)
+	if err != nil {
 		// The old ledger is still the live one, but Raft will not go on with
 		// it: stop here.
 		f.failed = err
 		f.n.fail(err)
 		return err
 	}
-	f.n.afterRestore()
+	f.handed = f.n.Ledger().AppliedIndex()
+	f.n.reloadValidators()
+	f.n.advanced()
 	return nil
 }
 
@@ -103,28 +119,24 @@ func restoreAtStart(s *stores, snapshots raft.SnapshotStore) error {
 	if err != nil {
 		return fmt.Errorf("consensus: list the snapshots: %w", err)
 	}
-	if len(list) == 0 {
+	if len(list) == 0 || s.ledger().AppliedIndex() >= list[0].Index {
 		return nil
 	}
 	_, from, err := snapshots.Open(list[0].ID)
 	if err != nil {
-		return fmt.Errorf("consensus: open snapshot %s: %w", list[0].ID, err)
+		return fmt.Errorf("consensus: snapshot %s cannot be read, and the state is older: %w: rejoin as a new validator with an empty "+
+			"data directory (\"carbonledger init node\")", list[0].ID, err)
 	}
 	defer from.Close()
 	head, err := readSnapshotHead(from)
 	if err != nil {
 		return err
 	}
+	// Raft's label counts entries of its own, too; the head inside does not.
 	if s.ledger().AppliedIndex() >= head.Index {
 		return nil
 	}
-	// The head is read again by restore.
-	_, again, err := snapshots.Open(list[0].ID)
-	if err != nil {
-		return fmt.Errorf("consensus: open snapshot %s: %w", list[0].ID, err)
-	}
-	defer again.Close()
-	return s.restore(again)
+	return s.restoreContent(head, from)
 }
 
 // afterApply tells everyone who waits that blocks were executed.
@@ -156,9 +168,4 @@ func (n *Node) stalled(what string, took time.Duration) {
 	if o := n.cfg.Observer.Stalled; o != nil {
 		o(what, took)
 	}
-}
-
-func (n *Node) afterRestore() {
-	n.reloadValidators()
-	n.advanced()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"carbonledger/tx"
@@ -39,8 +40,9 @@ func (n *Node) keepHouse(ctx context.Context) {
 			}
 			saved = time.Now()
 		}
-		if n.cfg.Log.Bytes() > n.cfg.SnapshotLogBytes {
-			n.snapshot()
+		n.admission.settle(n.raft.GetConfiguration().Configuration().Servers)
+		if n.cfg.Log.Bytes() > n.cfg.SnapshotLogBytes && !n.snapshotting.Swap(true) {
+			n.run(func(context.Context) { defer n.snapshotting.Store(false); n.snapshot() })
 		}
 		if !n.isLeader() {
 			office = time.Time{}
@@ -50,9 +52,9 @@ func (n *Node) keepHouse(ctx context.Context) {
 			office = time.Now()
 		}
 		n.changeMembership()
-		if why := n.unfit(time.Since(office)); why != "" {
-			n.cfg.Logger.Warn("consensus: hands over leadership", "because", why)
-			if err := n.raft.LeadershipTransfer().Error(); err != nil {
+		if to, why := n.successor(time.Since(office)); to != "" {
+			n.cfg.Logger.Warn("consensus: hands over leadership", "to", to, "because", why)
+			if err := n.HandOver(to); err != nil {
 				n.cfg.Logger.Warn("consensus: hand over", "error", err)
 			}
 		}
@@ -61,8 +63,13 @@ func (n *Node) keepHouse(ctx context.Context) {
 
 // snapshot freezes the state and lets Raft cut its log.
 func (n *Node) snapshot() {
-	err := n.raft.Snapshot().Error()
-	if err != nil && err != raft.ErrNothingNewToSnapshot {
+	err := n.settled(n.raft.Snapshot())
+	switch {
+	case err == nil, errors.Is(err, raft.ErrNothingNewToSnapshot):
+	case n.ctx.Err() != nil, strings.Contains(err.Error(), errReplaying.Error()):
+		// Raft gives the error's text only. It is tried again.
+		n.cfg.Logger.Debug("consensus: no snapshot now", "because", err)
+	default:
 		n.cfg.Logger.Error("consensus: take a snapshot", "error", err)
 	}
 }
@@ -73,7 +80,7 @@ func (n *Node) Snapshot() error {
 	if r == nil {
 		return ErrNoLeader
 	}
-	if err := r.Snapshot().Error(); err != nil {
+	if err := n.settled(r.Snapshot()); err != nil {
 		return fmt.Errorf("consensus: take a snapshot: %w", err)
 	}
 	return nil
@@ -89,21 +96,57 @@ func (n *Node) HandOver(to string) error {
 		return fmt.Errorf("consensus: hand over to %q: no such validator, or this node has not started", to)
 	}
 	s := server(v)
-	if err := r.LeadershipTransferToServer(s.ID, s.Address).Error(); err != nil {
+	if err := n.settled(r.LeadershipTransferToServer(s.ID, s.Address)); err != nil {
 		return fmt.Errorf("consensus: hand over to %s: %w", to, err)
 	}
 	return nil
 }
 
-// unfit says why this leader should hand over; empty while it need not.
-func (n *Node) unfit(inOffice time.Duration) string {
+// successor names a voter that should lead instead of this leader, and why;
+// empty where there is no reason, or nobody better. Were the choice Raft's, two
+// leaders that are both unfit would hand over to each other for ever.
+func (n *Node) successor(inOffice time.Duration) (to, why string) {
 	if full := n.diskFull(); full != nil {
-		return full.Error()
+		why = full.Error()
+	} else if off := n.clockOffset(); n.clockIsOff(off) {
+		why = fmt.Sprintf("its clock is %v off the median of the voters'", -off)
 	}
-	if off := n.clockOffset(); !n.cfg.Founding.ScriptClock && (off > maxClockOffset || off < -maxClockOffset) {
-		return fmt.Sprintf("its clock is %v off the median of the voters'", -off)
+	if why != "" {
+		if to = n.fitVoter(n.cfg.PrimarySite); to == "" {
+			to = n.fitVoter("")
+		}
+		return to, why
 	}
-	return n.elsewhere(inOffice)
+	me, listed := n.validator(n.cfg.Name)
+	if n.cfg.PrimarySite == "" || inOffice < 10*n.cfg.Timing.Lease || !listed || me.Site == n.cfg.PrimarySite {
+		return "", ""
+	}
+	return n.fitVoter(n.cfg.PrimarySite), "a voter of the primary site can lead"
+}
+
+// clockIsOff says whether a clock this far from the voters' median must not
+// stamp blocks.
+func (n *Node) clockIsOff(off time.Duration) bool {
+	return !n.cfg.Founding.ScriptClock && (off > maxClockOffset || off < -maxClockOffset)
+}
+
+// fitVoter is a voter, of the given site if one is given, that could lead: it is
+// heard and level, its disk has room and its clock agrees with the others'.
+func (n *Node) fitVoter(site string) string {
+	median := n.clockOffset()
+	n.agreement.mu.Lock()
+	defer n.agreement.mu.Unlock()
+	for _, v := range n.voters() {
+		p := n.agreement.peers[v.Name]
+		if v.Name == n.cfg.Name || p == nil || site != "" && v.Site != site {
+			continue
+		}
+		level := p.differs == 0 && p.agreed+maxInFlight >= n.agreement.own.Height
+		if level && n.fresh(p) && !p.full && !n.clockIsOff(p.offset-median) {
+			return v.Name
+		}
+	}
+	return ""
 }
 
 // clockOffset is how far the median of all voters' clocks is ahead of ours.
@@ -123,31 +166,6 @@ func (n *Node) clockOffset() time.Duration {
 // fresh says whether a peer was heard within two leases. Callers hold the
 // agreement's lock.
 func (n *Node) fresh(p *peer) bool { return time.Since(p.heard) < 2*n.cfg.Timing.Lease }
-
-// elsewhere says that a voter of the primary site should lead, once this
-// leader of another site has been in office for ten leases.
-func (n *Node) elsewhere(inOffice time.Duration) string {
-	if n.cfg.PrimarySite == "" || inOffice < 10*n.cfg.Timing.Lease {
-		return ""
-	}
-	if me, ok := n.validator(n.cfg.Name); !ok || me.Site == n.cfg.PrimarySite {
-		return ""
-	}
-	n.agreement.mu.Lock()
-	defer n.agreement.mu.Unlock()
-	for _, v := range n.voters() {
-		p := n.agreement.peers[v.Name]
-		if v.Site == n.cfg.PrimarySite && p != nil && n.fresh(p) && p.agreed == n.agreement.own.Height {
-			n.run(func(context.Context) {
-				if err := n.HandOver(v.Name); err != nil {
-					n.cfg.Logger.Warn("consensus: hand over to the primary site", "error", err)
-				}
-			})
-			return ""
-		}
-	}
-	return ""
-}
 
 // changeMembership moves Raft's configuration one step towards the ledger's
 // list of validators.
@@ -190,7 +208,7 @@ func (n *Node) changeMembership() {
 }
 
 func (n *Node) logChange(f raft.IndexFuture) {
-	if err := f.Error(); err != nil {
+	if err := n.settled(f); err != nil {
 		n.cfg.Logger.Warn("consensus: change the membership", "error", err)
 	}
 }
@@ -229,7 +247,7 @@ func (n *Node) reloadValidators() {
 		return
 	}
 	n.validators.Store(&list)
-	n.cfg.OnValidators(list)
+	n.admission.list(list)
 	keep := map[string]bool{}
 	for _, v := range list {
 		keep[v.Name] = true
@@ -238,7 +256,7 @@ func (n *Node) reloadValidators() {
 		}
 		ctx, cancel := context.WithCancel(n.ctx)
 		n.reporting[v.Name] = cancel
-		n.run(func(context.Context) { n.reportTo(ctx, v.Name) })
+		n.run(func(context.Context) { n.reportTo(ctx, v.Name) }) // false only at the end
 	}
 	for name, cancel := range n.reporting {
 		if !keep[name] {

@@ -23,7 +23,9 @@ type stores struct {
 	fs   vfs.FS
 	dir  string
 	open func(dir string) (*state.Ledger, error)
+	fail func(error)
 
+	retiring   sync.WaitGroup
 	mu         sync.RWMutex
 	live       *state.Ledger
 	generation uint64
@@ -33,7 +35,7 @@ const currentFile = "CURRENT"
 
 // openStores opens the live generation, or founds the first.
 func openStores(c *Config, fail func(error)) (*stores, error) {
-	s := &stores{fs: c.FS, dir: c.StateDir}
+	s := &stores{fs: c.FS, dir: c.StateDir, fail: fail}
 	s.open = func(dir string) (*state.Ledger, error) {
 		return state.Open(dir, c.Founding, c.Verifier, state.Options{
 			FS: c.FS, OnFailure: fail, CheckConservation: c.CheckConservation,
@@ -75,7 +77,8 @@ func (s *stores) readCurrent() (uint64, error) {
 	}
 	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("consensus: %s names no generation: %q", s.fs.PathJoin(s.dir, currentFile), b)
+		return 0, fmt.Errorf("consensus: %s names no generation: %q: remove the directory %s, it is made anew from the snapshot and the log",
+			s.fs.PathJoin(s.dir, currentFile), b, s.dir)
 	}
 	return n, nil
 }
@@ -144,15 +147,20 @@ func (s *stores) ledger() *state.Ledger {
 // restore makes a snapshot's content the live ledger. It returns only after
 // the switch is durable, because Raft cuts its log next.
 func (s *stores) restore(from io.Reader) error {
+	head, err := readSnapshotHead(from)
+	if err != nil {
+		return err
+	}
+	return s.restoreContent(head, from)
+}
+
+// restoreContent is restore once the snapshot's head is read.
+func (s *stores) restoreContent(head snapshotHead, from io.Reader) error {
 	next := s.generation + 1
 	dir := s.path(next)
 	// What a crashed attempt left is of no use.
 	if err := s.fs.RemoveAll(dir); err != nil {
 		return fmt.Errorf("consensus: remove %s: %w", dir, err)
-	}
-	head, err := readSnapshotHead(from)
-	if err != nil {
-		return err
 	}
 	if err := unpack(s.fs, dir, from); err != nil {
 		return err
@@ -165,6 +173,10 @@ func (s *stores) restore(from io.Reader) error {
 		return errors.Join(fmt.Errorf("consensus: the snapshot says height %d and hash %x, its content is at height %d with hash %x",
 			head.Height, head.Hash, h.Height, h.Hash), fresh.Close())
 	}
+	// The new generation is on the disk before CURRENT names it.
+	if err := syncDir(s.fs, s.dir); err != nil {
+		return errors.Join(fmt.Errorf("consensus: sync %s: %w", s.dir, err), fresh.Close())
+	}
 	if err := s.writeCurrent(next); err != nil {
 		return errors.Join(err, fresh.Close())
 	}
@@ -172,10 +184,23 @@ func (s *stores) restore(from io.Reader) error {
 	old, oldDir := s.live, s.path(s.generation)
 	s.live, s.generation = fresh, next
 	s.mu.Unlock()
-	return errors.Join(old.Close(), s.fs.RemoveAll(oldDir))
+	s.retire(old, oldDir)
+	return nil
+}
+
+// retire closes a ledger that is not live any more and removes its files. It
+// does not wait for those who still read it. What it leaves the next start
+// sweeps.
+func (s *stores) retire(old *state.Ledger, dir string) {
+	s.retiring.Go(func() {
+		if err := errors.Join(old.Close(), s.fs.RemoveAll(dir)); err != nil {
+			s.fail(fmt.Errorf("consensus: remove the replaced state: %w", err))
+		}
+	})
 }
 
 func (s *stores) close() error {
+	s.retiring.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.live.Close()

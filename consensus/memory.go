@@ -2,7 +2,10 @@ package consensus
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,12 +13,16 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// seen is what a node knows that a voter has acknowledged: the newest log
-// entry that it stored, and how often it has started.
+// seen is what is known that a voter has acknowledged: the newest log entry
+// that it stored, and how often it has started.
 type seen struct {
 	Term  uint64 `json:"term"`
 	Index uint64 `json:"index"`
-	Boot  uint64 `json:"boot"`
+	// Office is the term of the leader for whom it stored that entry. The log may
+	// end before it only if the voter has entered a later term since, whose
+	// leader had another end: both are synced in order.
+	Office uint64 `json:"office"`
+	Boot   uint64 `json:"boot"`
 	// Run is random for each start, so that a repeated question is told from a
 	// second start with the same count.
 	Run uint64 `json:"run"`
@@ -27,71 +34,116 @@ func (s seen) before(term, index uint64) bool {
 
 // memory keeps on behalf of each voter what it was seen to store, so that one
 // that comes back with less, because its disk was lost or rolled back, is told
-// so before it votes.
+// so before it votes. Leaders learn it from acknowledgements, everyone from the
+// voters' own reports: whoever is asked later knows it.
 type memory struct {
 	log Log
 
 	mu    sync.Mutex
 	known map[raft.ServerID]seen
-	dirty map[raft.ServerID]bool
+	dirty bool
+	// own is what this node itself has stored, and its start; term is the newest
+	// that it has entered.
+	own  seen
+	term uint64
 }
 
-func newMemory(log Log) *memory {
-	return &memory{log: log, known: map[raft.ServerID]seen{}, dirty: map[raft.ServerID]bool{}}
+var memoryKey = []byte("carbonledger/seen")
+
+// newMemory reads what was seen before, and counts this start.
+func newMemory(log Log) (*memory, error) {
+	m := &memory{log: log, known: map[raft.ServerID]seen{}}
+	b, err := log.Get(memoryKey)
+	if err != nil && err.Error() != "not found" {
+		return nil, fmt.Errorf("consensus: read what was seen of the other voters: %w", err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(b, &m.known); err != nil {
+			return nil, fmt.Errorf("consensus: read what was seen of the other voters: %w", err)
+		}
+	}
+	if m.own.Boot, err = countBoot(log); err != nil {
+		return nil, err
+	}
+	if m.own.Run, err = randomUint64(); err != nil {
+		return nil, err
+	}
+	m.term, err = storedTerm(log)
+	return m, err
 }
 
-func memoryKey(id raft.ServerID) []byte { return []byte("carbonledger/seen/" + string(id)) }
+func randomUint64() (uint64, error) {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return 0, fmt.Errorf("consensus: read randomness: %w", err)
+	}
+	return binary.BigEndian.Uint64(b[:]), nil
+}
 
 // of is what was seen of a voter; zero where nothing was.
 func (m *memory) of(id raft.ServerID) seen {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.load(id)
+	return m.known[id]
 }
 
-func (m *memory) load(id raft.ServerID) seen {
-	s, ok := m.known[id]
-	if !ok {
-		if b, err := m.log.Get(memoryKey(id)); err == nil {
-			_ = json.Unmarshal(b, &s) // a damaged hint is no hint
-		}
-		m.known[id] = s
-	}
-	return s
-}
-
-func (m *memory) stored(id raft.ServerID, term, index uint64) {
+// stored remembers the newest entry that a voter stored.
+func (m *memory) stored(id raft.ServerID, entry seen) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s := m.load(id); s.before(term, index) {
-		s.Term, s.Index = term, index
-		m.known[id], m.dirty[id] = s, true
+	if s := m.known[id]; s.before(entry.Term, entry.Index) {
+		s.Term, s.Index, s.Office = entry.Term, entry.Index, entry.Office
+		m.known[id], m.dirty = s, true
 	}
 }
 
+// booted remembers a voter's newest start.
 func (m *memory) booted(id raft.ServerID, boot, run uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s := m.load(id); s.Boot < boot {
+	if s := m.known[id]; s.Boot < boot {
 		s.Boot, s.Run = boot, run
-		m.known[id], m.dirty[id] = s, true
+		m.known[id], m.dirty = s, true
 	}
+}
+
+// wrote and entered note what this node stores; mine is all of it.
+func (m *memory) wrote(term, index uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.own.before(term, index) {
+		m.own.Term, m.own.Index, m.own.Office = term, index, m.term
+	}
+}
+
+func (m *memory) entered(term uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.term = term
+}
+
+func (m *memory) mine() seen {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.own
 }
 
 // save writes what changed. A crash loses at most what was seen since the last
 // save: the other peers still know it.
 func (m *memory) save() error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	for id := range m.dirty {
-		b, err := json.Marshal(m.known[id])
-		if err != nil {
-			return fmt.Errorf("consensus: encode what was seen of %s: %w", id, err)
-		}
-		if err := m.log.SetNoSync(memoryKey(id), b); err != nil {
-			return fmt.Errorf("consensus: save what was seen of %s: %w", id, err)
-		}
-		delete(m.dirty, id)
+	if !m.dirty {
+		m.mu.Unlock()
+		return nil
+	}
+	b, err := json.Marshal(m.known)
+	m.dirty = false
+	m.mu.Unlock()
+	if err == nil {
+		err = m.log.Set(memoryKey, b)
+	}
+	if err != nil {
+		return fmt.Errorf("consensus: save what was seen of the other voters: %w", err)
 	}
 	return nil
 }
@@ -112,6 +164,27 @@ func countBoot(log Log) (uint64, error) {
 	return boot, nil
 }
 
+// storedTerm is the newest term of Raft that this node has entered.
+func storedTerm(log Log) (uint64, error) {
+	term, err := log.GetUint64(termKey)
+	if err != nil && err.Error() != "not found" {
+		return 0, fmt.Errorf("consensus: read Raft's term: %w", err)
+	}
+	return term, nil
+}
+
+// lost says in words what a voter has lost of what was seen of it; empty for
+// nothing. Its log ends at own's entry, and it has entered term.
+func (s seen) lost(own seen, term uint64) string {
+	switch {
+	case s.Boot > own.Boot || s.Boot == own.Boot && s.Run != own.Run:
+		return fmt.Sprintf("has seen its start number %d, this is number %d: the data directory was rolled back or copied", s.Boot, own.Boot)
+	case own.before(s.Term, s.Index) && s.Office >= term:
+		return fmt.Sprintf("has seen it store entry %d of term %d, its log ends at entry %d of term %d", s.Index, s.Term, own.Index, own.Term)
+	}
+	return ""
+}
+
 // recall asks the peers what they have seen of this voter until so many
 // answered that the ones asked and this node make a majority, and compares it
 // with what this node's log holds.
@@ -122,6 +195,12 @@ func (n *Node) recall(ctx context.Context) error {
 	}
 	if applied := n.Ledger().AppliedIndex(); applied > index {
 		return n.lostMemory(fmt.Sprintf("its Raft log ends at entry %d, its state has executed entry %d", index, applied))
+	}
+	n.memory.wrote(term, index)
+	own := n.memory.mine()
+	entered, err := storedTerm(n.cfg.Log)
+	if err != nil {
+		return err
 	}
 	need := len(n.voters())/2 + 1
 	if n.isVoter() {
@@ -134,15 +213,13 @@ func (n *Node) recall(ctx context.Context) error {
 				continue
 			}
 			var a answer
-			if err := n.ask(ctx, v.Name, question{Seen: string(n.cfg.serverID()), Boot: n.boot, Run: n.runID}, &a); err != nil {
-				n.cfg.Logger.Debug("consensus: a peer does not answer yet", "peer", v.Name, "error", err)
+			err := n.ask(ctx, v.Name, question{Seen: string(n.cfg.serverID()), Boot: own.Boot, Run: own.Run}, &a)
+			if err != nil || a.Missing != "" {
+				n.cfg.Logger.Debug("consensus: a peer does not answer yet", "peer", v.Name, "error", err, "answer", a.Missing)
 				continue
 			}
-			switch {
-			case a.Seen.Boot > n.boot || a.Seen.Boot == n.boot && a.Seen.Run != n.runID:
-				return n.lostMemory(fmt.Sprintf("%s has seen its start number %d, this is number %d: the data directory was rolled back or copied", v.Name, a.Seen.Boot, n.boot))
-			case (seen{Term: term, Index: index}).before(a.Seen.Term, a.Seen.Index):
-				return n.lostMemory(fmt.Sprintf("%s has seen it store entry %d of term %d, its log ends at entry %d of term %d", v.Name, a.Seen.Index, a.Seen.Term, index, term))
+			if what := a.Seen.lost(own, entered); what != "" {
+				return n.lostMemory(v.Name + " " + what)
 			}
 			answered[v.Name] = true
 		}
@@ -164,6 +241,43 @@ func (n *Node) lostMemory(what string) error {
 		"(carbonledger validator set --voter=false), then as a voter once it has caught up", n.cfg.Name, ErrLostMemory, what)
 }
 
+// joinLog makes Raft's log and its newest snapshot one history. A log that ends
+// before the snapshot is what a crash left of the installation of that
+// snapshot, before Raft emptied the log: Raft could append nothing to it.
+func joinLog(log Log, snapshots raft.SnapshotStore) error {
+	_, label, err := newestSnapshot(snapshots)
+	if err != nil {
+		return err
+	}
+	first, err1 := log.FirstIndex()
+	last, err2 := log.LastIndex()
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("consensus: read the ends of the Raft log: %w", err)
+	}
+	switch {
+	case last == 0:
+		return nil
+	case last < label:
+		return log.DeleteRange(first, last)
+	case first > label+1:
+		return fmt.Errorf("consensus: the Raft log begins at entry %d, the newest readable snapshot ends at entry %d: put the node's snapshots back, "+
+			"or rejoin as a new validator with an empty data directory (\"carbonledger init node\")", first, label)
+	}
+	return nil
+}
+
+// newestSnapshot is the term and index on the label of the newest snapshot.
+func newestSnapshot(snapshots raft.SnapshotStore) (term, index uint64, err error) {
+	list, err := snapshots.List()
+	if err != nil {
+		return 0, 0, fmt.Errorf("consensus: list the snapshots: %w", err)
+	}
+	if len(list) == 0 {
+		return 0, 0, nil
+	}
+	return list[0].Term, list[0].Index, nil
+}
+
 // lastEntry is the end of the log, or of the newest snapshot where the log is
 // empty.
 func lastEntry(log Log, snapshots raft.SnapshotStore) (term, index uint64, err error) {
@@ -178,12 +292,12 @@ func lastEntry(log Log, snapshots raft.SnapshotStore) (term, index uint64, err e
 		}
 		term = last.Term
 	}
-	list, err := snapshots.List()
+	snapshotTerm, label, err := newestSnapshot(snapshots)
 	if err != nil {
-		return 0, 0, fmt.Errorf("consensus: list the snapshots: %w", err)
+		return 0, 0, err
 	}
-	if len(list) > 0 && list[0].Index > index {
-		return list[0].Term, list[0].Index, nil
+	if label > index {
+		return snapshotTerm, label, nil
 	}
 	return term, index, nil
 }

@@ -2,8 +2,6 @@ package consensus
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -19,25 +17,33 @@ import (
 
 // Node is one validator's part in consensus.
 type Node struct {
-	cfg         Config
-	stores      *stores
-	pool        *pool
-	memory      *memory
-	agreement   *agreement
-	boot, runID uint64
+	cfg       Config
+	stores    *stores
+	pool      *pool
+	memory    *memory
+	agreement *agreement
+	admission *admission
 
 	// raft is nil until the peers have been asked what they remember.
 	raft    *raft.Raft
 	started chan struct{}
 	// proposing is not nil once this node must not propose any more.
 	proposing atomic.Pointer[string]
+	// halted is closed when Raft's main loop has ended because the disk failed.
+	halted   chan struct{}
+	haltOnce sync.Once
 
 	validators atomic.Pointer[[]tx.Validator]
 	problem    atomic.Pointer[string]
 	disk       atomic.Pointer[error]
+	// snapshotting: one snapshot is enough at a time.
+	snapshotting atomic.Bool
 
-	ctx       context.Context
-	cancel    context.CancelFunc
+	ctx    context.Context
+	cancel context.CancelFunc
+	// beginning is held where work begins and where it is told to end, so that
+	// nothing begins afterwards.
+	beginning sync.Mutex
 	work      sync.WaitGroup
 	listeners []net.Listener
 	transport *transport
@@ -56,45 +62,57 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg: cfg, pool: newPool(cfg.PoolBytes), memory: newMemory(cfg.Log), agreement: newAgreement(),
-		started: make(chan struct{}), done: make(chan struct{}), reporting: map[string]context.CancelFunc{},
+		cfg: cfg, pool: newPool(cfg.PoolBytes), agreement: newAgreement(), admission: newAdmission(cfg.OnValidators),
+		started: make(chan struct{}), halted: make(chan struct{}), done: make(chan struct{}), reporting: map[string]context.CancelFunc{},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.pool.shut(ErrNoLeader)
 	var err error
-	if n.boot, err = countBoot(cfg.Log); err != nil {
-		return nil, err
-	}
-	if n.runID, err = randomUint64(); err != nil {
+	if n.memory, err = newMemory(cfg.Log); err != nil {
 		return nil, err
 	}
 	if n.stores, err = openStores(&n.cfg, n.fail); err != nil {
 		return nil, err
 	}
-	if err := restoreAtStart(n.stores, cfg.Snapshots); err != nil {
+	if err := errors.Join(restoreAtStart(n.stores, cfg.Snapshots), joinLog(cfg.Log, cfg.Snapshots)); err != nil {
 		return nil, errors.Join(err, n.stores.close())
 	}
 	n.reloadValidators()
 	if err := n.listen(); err != nil {
-		return nil, errors.Join(err, n.stores.close())
+		return nil, errors.Join(err, n.end(), n.stores.close())
 	}
 	n.advanced()
 	n.run(n.takePart)
 	return n, nil
 }
 
-func randomUint64() (uint64, error) {
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return 0, fmt.Errorf("consensus: read randomness: %w", err)
+// run starts a goroutine that ends with the node. It is false, and nothing
+// starts, when the node is ending already.
+func (n *Node) run(f func(context.Context)) bool {
+	n.beginning.Lock()
+	defer n.beginning.Unlock()
+	if n.ctx.Err() != nil {
+		return false
 	}
-	return binary.BigEndian.Uint64(b[:]), nil
-}
-
-// run starts a goroutine that ends with the node.
-func (n *Node) run(f func(context.Context)) {
 	n.work.Add(1)
 	go func() { defer n.work.Done(); f(n.ctx) }()
+	return true
+}
+
+// end ends everything that run started.
+func (n *Node) end() error {
+	n.beginning.Lock()
+	n.cancel()
+	n.beginning.Unlock()
+	for _, l := range n.listeners {
+		_ = l.Close()
+	}
+	n.work.Wait()
+	if n.transport == nil {
+		return nil
+	}
+	n.transport.hangUp()
+	return n.transport.Close()
 }
 
 func (n *Node) listen() error {
@@ -103,22 +121,25 @@ func (n *Node) listen() error {
 		if err != nil {
 			return fmt.Errorf("consensus: listen for %s: %w", name, err)
 		}
-		n.listeners = append(n.listeners, l)
 		if handle == nil {
 			n.transport = newTransport(&n.cfg, l, n.memory)
 			return nil
 		}
+		n.listeners = append(n.listeners, l)
 		n.run(func(ctx context.Context) {
 			for {
 				conn, err := l.Accept()
 				if err != nil {
 					return
 				}
-				n.run(func(ctx context.Context) {
+				begun := n.run(func(ctx context.Context) {
 					stop := context.AfterFunc(ctx, func() { conn.Close() })
 					defer stop()
 					handle(conn)
 				})
+				if !begun {
+					conn.Close()
+				}
 			}
 		})
 		return nil
@@ -144,18 +165,19 @@ func (n *Node) takePart(ctx context.Context) {
 		n.fail(err)
 		return
 	}
-	r, err := raft.NewRaft(n.cfg.raftConfig(), &fsm{n: n}, n.cfg.Log, n.cfg.Log, n.cfg.Snapshots, n.transport)
+	_, label, err := newestSnapshot(n.cfg.Snapshots)
+	if err != nil {
+		n.fail(err)
+		return
+	}
+	log := &watchedLog{n.cfg.Log, n}
+	r, err := raft.NewRaft(n.cfg.raftConfig(), &fsm{n: n, handed: label}, log, log, n.cfg.Snapshots, n.transport)
 	if err != nil {
 		n.fail(fmt.Errorf("consensus: start Raft: %w", err))
 		return
 	}
 	n.raft = r
 	close(n.started)
-	if ctx.Err() != nil {
-		// Shutdown found no Raft to end.
-		_ = r.Shutdown().Error()
-		return
-	}
 	n.run(n.followOffice)
 	n.run(n.keepHouse)
 }
@@ -245,33 +267,41 @@ func (n *Node) fail(err error) {
 // writes need not reach the disk: the Raft log replays them.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.stopProposing()
-	if r := n.running(); r != nil {
-		if r.State() == raft.Leader && n.Err() == nil && ctx.Err() == nil {
-			handOver(ctx, r)
-		}
+	if r := n.running(); r != nil && r.State() == raft.Leader && n.Err() == nil && ctx.Err() == nil {
+		n.leave(ctx, r)
 	}
 	n.fail(ErrStopping)
-	n.cancel()
-	var errs []error
-	for _, l := range n.listeners {
-		_ = l.Close()
-	}
+	// Everyone who waits for Raft ends while Raft still runs: what it finds in
+	// its queues when it ends it never answers.
+	errs := []error{n.end()}
 	if r := n.running(); r != nil {
 		errs = append(errs, r.Shutdown().Error())
 	}
-	errs = append(errs, n.transport.Close())
-	n.work.Wait()
 	errs = append(errs, n.memory.save(), n.stores.close())
 	return errors.Join(errs...)
 }
 
-func handOver(ctx context.Context, r *raft.Raft) {
+// leave hands over leadership, and gives up with ctx.
+func (n *Node) leave(ctx context.Context, r *raft.Raft) {
 	moved := make(chan struct{})
-	go func() { defer close(moved); _ = r.LeadershipTransfer().Error() }()
+	go func() { defer close(moved); _ = n.settled(r.LeadershipTransfer()) }()
 	select {
 	case <-moved:
 	case <-ctx.Done():
 	case <-time.After(5 * time.Second):
+	}
+}
+
+// settled waits for an answer of Raft's. A main loop that ended with the disk
+// gives none.
+func (n *Node) settled(f raft.Future) error {
+	answer := make(chan error, 1)
+	go func() { answer <- f.Error() }()
+	select {
+	case err := <-answer:
+		return err
+	case <-n.halted:
+		return errHalted
 	}
 }
 

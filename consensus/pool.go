@@ -112,12 +112,18 @@ func (p *pool) answer(parts []part, receipts []tx.Receipt) {
 	}
 }
 
-// failParts ends requests of which a block's outcome is not known.
+// failParts ends requests of which a block has no outcome. An error that says
+// that nothing happened is true only of requests of which no earlier block
+// holds a part.
 func (p *pool) failParts(parts []part, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, part := range parts {
-		part.of.fail(err)
+		if part.from > 0 {
+			part.of.fail(ErrUnknownOutcome)
+		} else {
+			part.of.fail(err)
+		}
 	}
 }
 

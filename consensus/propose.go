@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// maxInFlight blocks are proposed and not yet executed alike by a majority.
-// It is also what makes a leader wait for the slowest member of its quorum.
+// maxInFlight blocks, at most, are proposed and not yet executed alike by a
+// majority. It is also what makes a leader wait for the slowest member of its
+// quorum.
 const maxInFlight = 12
 
 // maxGap is the most that one block moves ledger time (state.Ledger): a leader
@@ -27,25 +29,41 @@ type flight struct {
 
 // followOffice works as leader whenever Raft says that this node is one.
 func (n *Node) followOffice(ctx context.Context) {
-	var stop context.CancelFunc = func() {}
-	var over chan struct{}
 	for {
 		select {
 		case <-ctx.Done():
-			stop()
 			return
-		case leader := <-n.raft.LeaderCh():
-			stop()
-			if over != nil {
-				<-over
-				over = nil
+		case leads := <-n.raft.LeaderCh():
+			for leads {
+				leads = n.holdOffice(ctx)
 			}
-			if leader {
-				var office context.Context
-				office, stop = context.WithCancel(ctx)
-				over = make(chan struct{})
-				go func() { defer close(over); n.lead(office) }()
-			}
+		}
+	}
+}
+
+// holdOffice proposes blocks until Raft has news of the office. It returns
+// whether the news is a new office: Raft tells only the newest.
+func (n *Node) holdOffice(ctx context.Context) (again bool) {
+	office, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() { defer close(over); n.keepLeading(office) }()
+	defer func() { stop(); <-over }()
+	select {
+	case <-ctx.Done():
+		return false
+	case again = <-n.raft.LeaderCh():
+		return again
+	}
+}
+
+// keepLeading leads until the office ends. Raft refuses blocks while it hands
+// over; where that fails this node is still the leader, without news of it.
+func (n *Node) keepLeading(ctx context.Context) {
+	for ctx.Err() == nil && n.proposing.Load() == nil {
+		n.lead(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(n.cfg.Timing.Lease / 8):
 		}
 	}
 }
@@ -53,14 +71,15 @@ func (n *Node) followOffice(ctx context.Context) {
 // lead proposes blocks until the office ends. Everything that earlier leaders
 // committed is executed first, so that the head stamped into blocks is ours.
 func (n *Node) lead(ctx context.Context) {
-	if err := n.raft.Barrier(0).Error(); err != nil || ctx.Err() != nil || n.proposing.Load() != nil {
+	if err := n.settled(n.raft.Barrier(0)); err != nil || ctx.Err() != nil || n.proposing.Load() != nil {
 		return
 	}
 	n.cfg.Logger.Info("consensus: leads", "node", n.cfg.Name, "height", n.Ledger().Head().Height)
 	n.pool.open()
 	defer n.pool.shut(ErrNoLeader)
 	ctx, cancel := context.WithCancel(ctx)
-	flights := make(chan flight, maxInFlight)
+	// One more is being proposed, and one waits for its outcome.
+	flights := make(chan flight, maxInFlight-2)
 	landed := make(chan struct{})
 	go func() { defer close(landed); n.land(ctx, cancel, flights) }()
 	defer func() { cancel(); close(flights); <-landed }()
@@ -126,9 +145,9 @@ func (n *Node) proposeBlock(raws [][]byte, parts []part) (flight, error) {
 // only when a majority executed the block alike.
 func (n *Node) land(ctx context.Context, cancel context.CancelFunc, flights <-chan flight) {
 	for f := range flights {
-		if err := f.future.Error(); err != nil {
-			n.cfg.Logger.Warn("consensus: a block's outcome is unknown", "error", err)
-			n.pool.failParts(f.parts, ErrUnknownOutcome)
+		if err := n.settled(f.future); err != nil {
+			n.cfg.Logger.Warn("consensus: a block was not committed here", "error", err)
+			n.pool.failParts(f.parts, outcome(err))
 			cancel()
 			continue
 		}
@@ -140,6 +159,15 @@ func (n *Node) land(ctx context.Context, cancel context.CancelFunc, flights <-ch
 		}
 		n.pool.answer(f.parts, applied.Receipts)
 	}
+}
+
+// outcome of a block that Raft answered with an error: nothing happened where
+// Raft refused it before it wrote it to its log.
+func outcome(err error) error {
+	if errors.Is(err, raft.ErrLeadershipTransferInProgress) || errors.Is(err, raft.ErrNotLeader) {
+		return ErrNoLeader
+	}
+	return ErrUnknownOutcome
 }
 
 // stopProposing makes a leader stop before it hands over.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -13,11 +14,17 @@ import (
 )
 
 // report is what every validator keeps telling every other: the newest height
-// and running hash that it executed, signed with its node key, and its clock.
+// and running hash that it executed, signed with its node key, its clock, what
+// its log holds, and whether its disk is too full to lead.
 type report struct {
 	Attestation tx.Attestation `json:"attestation"`
 	Clock       int64          `json:"clock"`
+	Seen        seen           `json:"seen"`
+	Full        bool           `json:"full,omitempty"`
 }
+
+// maxReportBytes bounds what a peer can make this node read for one report.
+const maxReportBytes = 16 << 10
 
 const (
 	// keptReports of a peer wait for this replica to reach their heights.
@@ -31,6 +38,7 @@ type peer struct {
 	heard   time.Time
 	height  uint64
 	offset  time.Duration
+	full    bool
 	waiting []tx.Attestation
 	// agreed is the greatest height at which its running hash is ours.
 	agreed uint64
@@ -124,11 +132,13 @@ func (n *Node) hear(from string, r report) {
 	if !ok || r.Attestation.Validator != from {
 		return
 	}
+	n.memory.booted(server(v).ID, r.Seen.Boot, r.Seen.Run)
+	n.memory.stored(server(v).ID, r.Seen)
 	a := n.agreement
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.peer(from)
-	p.heard, p.offset = time.Now(), time.Until(time.UnixMilli(r.Clock))
+	p.heard, p.offset, p.full = time.Now(), time.Until(time.UnixMilli(r.Clock)), r.Full
 	if last := len(p.waiting); r.Attestation.Height < p.height || last > 0 && p.waiting[last-1].Height >= r.Attestation.Height {
 		return
 	}
@@ -221,7 +231,7 @@ func (n *Node) reportOver(ctx context.Context, conn net.Conn) {
 		own := n.agreement.own
 		n.agreement.mu.Unlock()
 		_ = conn.SetWriteDeadline(time.Now().Add(4 * n.cfg.Timing.Lease))
-		if err := to.Encode(report{own, time.Now().UnixMilli()}); err != nil {
+		if err := to.Encode(report{own, time.Now().UnixMilli(), n.memory.mine(), n.diskFull() != nil}); err != nil {
 			return
 		}
 		if !n.waitOwnMove(ctx, own.Height, tick.C) {
@@ -252,8 +262,10 @@ func (n *Node) waitOwnMove(ctx context.Context, height uint64, tick <-chan time.
 
 func (n *Node) hearReports(conn net.Conn) {
 	defer conn.Close()
-	from := json.NewDecoder(conn)
+	limited := &io.LimitedReader{R: conn}
+	from := json.NewDecoder(limited)
 	for {
+		limited.N = maxReportBytes
 		_ = conn.SetReadDeadline(time.Now().Add(8 * n.cfg.Timing.Lease))
 		var r report
 		if err := from.Decode(&r); err != nil {

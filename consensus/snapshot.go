@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"archive/tar"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ func readSnapshotHead(from io.Reader) (snapshotHead, error) {
 // checkpoint is a ledger frozen on disk, waiting to be written to a sink while
 // the live one goes on.
 type checkpoint struct {
+	ctx  context.Context // ends Persist
 	fs   vfs.FS
 	dir  string
 	head snapshotHead
@@ -48,7 +50,7 @@ type checkpoint struct {
 
 // newCheckpoint must run where blocks are applied, so that no block falls
 // between the head and the files.
-func newCheckpoint(fs vfs.FS, dir string, l *state.Ledger) (*checkpoint, error) {
+func newCheckpoint(ctx context.Context, fs vfs.FS, dir string, l *state.Ledger) (*checkpoint, error) {
 	if err := fs.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("consensus: remove %s: %w", dir, err)
 	}
@@ -56,7 +58,7 @@ func newCheckpoint(fs vfs.FS, dir string, l *state.Ledger) (*checkpoint, error) 
 		return nil, err
 	}
 	h := l.Head()
-	return &checkpoint{fs: fs, dir: dir, head: snapshotHead{Index: l.AppliedIndex(), Height: h.Height, Hash: h.Hash}}, nil
+	return &checkpoint{ctx: ctx, fs: fs, dir: dir, head: snapshotHead{Index: l.AppliedIndex(), Height: h.Height, Hash: h.Hash}}, nil
 }
 
 // Persist writes the checkpoint to the sink, beside the running ledger.
@@ -81,11 +83,25 @@ func (c *checkpoint) write(to io.Writer) error {
 	if _, err := to.Write(append(head, '\n')); err != nil {
 		return fmt.Errorf("consensus: write the snapshot: %w", err)
 	}
-	archive := tar.NewWriter(to)
+	archive := tar.NewWriter(&writerUntil{c.ctx, to})
 	if err := pack(c.fs, c.dir, "", archive); err != nil {
 		return fmt.Errorf("consensus: write the snapshot: %w", err)
 	}
 	return archive.Close()
+}
+
+// writerUntil fails once its context has ended, so that nobody waits at the end
+// of a node for a long snapshot.
+type writerUntil struct {
+	ctx context.Context
+	to  io.Writer
+}
+
+func (w *writerUntil) Write(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.to.Write(b)
 }
 
 func pack(fs vfs.FS, dir, prefix string, to *tar.Writer) error {

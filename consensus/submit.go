@@ -22,6 +22,9 @@ func (n *Node) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) 
 	if len(raws) == 0 {
 		return nil, nil
 	}
+	if err := checkSizes(raws); err != nil {
+		return nil, err
+	}
 	unknown := false
 	for {
 		receipts, err := n.submitOnce(ctx, raws)
@@ -47,6 +50,21 @@ func (n *Node) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) 
 			// The same bytes again are always safe: the first receipt answers.
 		}
 	}
+}
+
+// checkSizes refuses what the leader would not read.
+func checkSizes(raws [][]byte) error {
+	total := 0
+	for _, raw := range raws {
+		if len(raw) > tx.MaxTransactionBytes {
+			return &tx.Rejection{Reason: tx.TooLarge, Have: tx.MaxTransactionBytes, Want: int64(len(raw))}
+		}
+		total += len(raw)
+	}
+	if total > maxForwardBytes || len(raws) > maxForwardBytes/8 {
+		return fmt.Errorf("%w: %d transactions of %d MiB in one request: send fewer", ErrOverloaded, len(raws), total>>20)
+	}
+	return nil
 }
 
 const retryAfter = 25 * time.Millisecond

@@ -29,7 +29,7 @@ type Options struct {
 	// OnFailure is told the first failure of the disk, once: the node must stop.
 	OnFailure func(error)
 	Logger    *slog.Logger
-	// Synced is told how long each synced write took; nil for nobody.
+	// Synced is told how long each write took, sync included; nil for nobody.
 	Synced func(time.Duration)
 }
 
@@ -38,10 +38,15 @@ const (
 	stableRange byte = 's' // Raft's key → value
 )
 
-// Store implements raft.LogStore and raft.StableStore.
+// Store implements raft.LogStore and raft.StableStore. Writes are synced and
+// follow one another: what a crash tears can then be told from damage.
 type Store struct {
 	db     *disk.DB
 	synced func(time.Duration)
+
+	// writing is held during a write. mu is not, so that a slow disk does not
+	// hold up who asks how long the log is.
+	writing sync.Mutex
 
 	mu    sync.RWMutex
 	first uint64   // 0: the log is empty
@@ -52,9 +57,9 @@ type Store struct {
 // Open opens the log in dir, or makes an empty one, and reads every entry once.
 // An error that wraps ErrDamaged says that an entry is missing or unreadable.
 func Open(dir string, o Options) (*Store, error) {
-	db, err := disk.Open(dir, disk.Options{FS: o.FS, OnFailure: o.OnFailure, Logger: o.Logger})
+	db, err := disk.Open(dir, disk.Options{FS: o.FS, Synced: true, OnFailure: o.OnFailure, Logger: o.Logger})
 	if err != nil {
-		if pebble.IsCorruptionError(err) {
+		if pebble.IsCorruptionError(err) || errors.Is(err, disk.ErrDamaged) {
 			err = fmt.Errorf("%w (%w)", ErrDamaged, err)
 		}
 		return nil, fmt.Errorf("raftlog: %w", err)
@@ -95,7 +100,10 @@ func (s *Store) readAll() error {
 		}
 		s.add(len(value))
 	}
-	return i.Close()
+	if err := i.Close(); err != nil {
+		return fmt.Errorf("%w (%w)", ErrDamaged, err)
+	}
+	return nil
 }
 
 func (s *Store) add(size int) {
@@ -164,8 +172,8 @@ func (s *Store) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l})
 // StoreLogs appends entries, all or none, and returns after they are on the
 // disk: a crash before that may lose them, and Raft has acknowledged nothing.
 func (s *Store) StoreLogs(logs []*raft.Log) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	if len(logs) == 0 {
 		return nil
 	}
@@ -189,6 +197,8 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 	if err := s.sync(b); err != nil {
 		return fmt.Errorf("raftlog: store entries %d to %d: %w", logs[0].Index, logs[len(logs)-1].Index, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.first == 0 {
 		s.first = logs[0].Index
 	}
@@ -201,8 +211,8 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 // DeleteRange removes entries at the beginning (after a snapshot) or at the
 // end (a leader has others), both ends included. A crash keeps all or none.
 func (s *Store) DeleteRange(from, to uint64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	last := s.last()
 	from, to = max(from, s.first), min(to, last)
 	if s.first == 0 || from > to {
@@ -218,6 +228,8 @@ func (s *Store) DeleteRange(from, to uint64) error {
 	if err := s.sync(b); err != nil {
 		return fmt.Errorf("raftlog: remove entries %d to %d: %w", from, to, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, n := range s.sizes[from-s.first : to-s.first+1] {
 		s.bytes -= uint64(n)
 	}
@@ -240,17 +252,14 @@ func (s *Store) sync(b *pebble.Batch) error {
 }
 
 // Set stores a value durably.
-func (s *Store) Set(key, value []byte) error { return s.set(key, value, true) }
-
-// SetNoSync stores a value that a crash may lose.
-func (s *Store) SetNoSync(key, value []byte) error { return s.set(key, value, false) }
-
-func (s *Store) set(key, value []byte, sync bool) error {
+func (s *Store) Set(key, value []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	b := s.db.NewBatch()
 	if err := b.Set(stableKey(key), value, nil); err != nil {
 		return errors.Join(fmt.Errorf("raftlog: prepare %q: %w", key, err), b.Close())
 	}
-	if err := s.db.Commit(b, sync); err != nil {
+	if err := s.sync(b); err != nil {
 		return fmt.Errorf("raftlog: store %q: %w", key, err)
 	}
 	return nil

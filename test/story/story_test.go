@@ -198,10 +198,14 @@ func (s *story) stopped(name string) (string, error) {
 	return name + " stopped: " + s.anonymous(s.c.Nodes[name].Err().Error()) + "\n", nil
 }
 
-// anonymous leaves out of a message what differs from run to run: hashes.
+// anonymous leaves out of a message what differs from run to run: hashes, and
+// which of several peers answered first.
 func (s *story) anonymous(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words {
+		if strings.HasPrefix(w, "(n") && i+1 < len(words) && words[i+1] == "has" {
+			words[i] = "(PEER"
+		}
 		if bare := strings.Trim(w, ",():."); len(bare) == 64 {
 			words[i] = strings.Replace(w, bare, "HASH", 1)
 		}
