@@ -8,9 +8,7 @@ import (
 
 	"carbonledger/node/audit"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // auditing are the flags of audit.
@@ -77,10 +75,10 @@ func (a *auditing) run(cmd *cobra.Command, g *globals) (err error) {
 		return fmt.Errorf("make a directory for the fresh ledger: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	progress, done := auditProgress(cmd)
+	bar := newProgress(cmd, "audit")
 	began := time.Now()
-	report, err := audit.Run(cmd.Context(), source, audit.Options{Founding: f, Dir: dir, Need: a.k, Progress: progress})
-	done()
+	report, err := audit.Run(cmd.Context(), source, audit.Options{Founding: f, Dir: dir, Need: a.k, Progress: bar.set})
+	bar.end()
 	if report == nil {
 		return err
 	}
@@ -152,18 +150,4 @@ func addReport(r *record, a *audit.Report) {
 	r.add("voters", a.Of)
 	r.add("rejections", reasons)
 	r.add("conservation", conservationRecord(&a.Conservation))
-}
-
-// auditProgress draws a bar where a person looks.
-func auditProgress(cmd *cobra.Command) (progress func(height, newest uint64), done func()) {
-	to, ok := cmd.ErrOrStderr().(*os.File)
-	if !ok || !term.IsTerminal(int(to.Fd())) {
-		return nil, func() {}
-	}
-	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(to), progressbar.OptionShowCount(),
-		progressbar.OptionSetDescription("audit"), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
-	return func(height, newest uint64) {
-		bar.ChangeMax64(int64(newest))
-		_ = bar.Set64(int64(height))
-	}, func() { _ = bar.Clear() }
 }

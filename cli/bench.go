@@ -48,7 +48,6 @@ type benchResult struct {
 
 type benchOptions struct {
 	nodes, seconds, ops, workers, perRequest int
-	keep                                     bool
 }
 
 func newBenchCommand() *cobra.Command {

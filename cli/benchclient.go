@@ -74,7 +74,7 @@ func (b *benchClient) run(cmd *cobra.Command) (benchResult, error) {
 	if err := b.issue(ctx, client); err != nil {
 		return none, err
 	}
-	most := benchRate * b.seconds / b.ops
+	most := b.seconds * min(benchRate, benchOpsRate/b.ops)
 	perRequest := max(1, b.perRequest/b.ops)
 	fmt.Fprintf(cmd.ErrOrStderr(), "bench: signing %d transactions\n", most)
 	requests, err := b.sign(max(most, 2*b.workers*perRequest), perRequest)
@@ -85,8 +85,10 @@ func (b *benchClient) run(cmd *cobra.Command) (benchResult, error) {
 	return b.drive(ctx, leader, requests)
 }
 
-// benchRate bounds the operations a second for which signatures are prepared.
-const benchRate = 60_000
+// benchRate and benchOpsRate bound the transactions and operations a second that
+// are prepared: more than two cores can commit, and little enough to sign and
+// hold beforehand.
+const benchRate, benchOpsRate = 60_000, 1_500_000
 
 func (b *benchClient) load() error {
 	document, err := genesis.Read(b.genesis)

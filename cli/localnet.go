@@ -19,6 +19,8 @@ type localNetwork struct {
 	*network
 	program string
 	nodes   []*localNode
+	// primarySite of every node; empty for none.
+	primarySite string
 }
 
 // localNode is one of its validators. The API's port stays the same over
@@ -56,15 +58,20 @@ func newLocalNetwork(n *network) (*localNetwork, error) {
 
 // arguments with which a node's process runs.
 func (l *localNetwork) arguments(n *localNode) []string {
-	return []string{
+	a := []string{
 		"node", "--data", n.Dir, "--genesis", l.Genesis, "--api-listen", n.API, "--metrics-listen", n.Metrics,
-		"--profile", "loopback", "--min-free-disk", "256", "--stop-with-stdin",
+		"--profile", "loopback", "--min-free-disk", "256",
 	}
+	if l.primarySite != "" {
+		a = append(a, "--primary-site", l.primarySite)
+	}
+	return a
 }
 
 // start runs a node's process; its output goes to NAME.log beside its data.
 func (l *localNetwork) start(n *localNode) (err error) {
-	n.process, err = local.Start(n.Name, l.program, l.arguments(n), nil, filepath.Join(l.Dir, n.Name+".log"))
+	arguments := append(l.arguments(n), "--stop-with-stdin")
+	n.process, err = local.Start(n.Name, l.program, arguments, nil, filepath.Join(l.Dir, n.Name+".log"))
 	return err
 }
 

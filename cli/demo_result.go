@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"carbonledger/cli/scenario"
+	"carbonledger/node/api"
+	"carbonledger/node/audit"
+	"carbonledger/tx"
+)
+
+// demoResult is what a demo comes to.
+type demoResult struct {
+	rows    []scenario.Row
+	lost    int
+	report  *audit.Report
+	audited error
+	seconds time.Duration
+}
+
+// conclude asks the ledger for every figure, the lost nodes for every
+// transaction, and an auditor for the whole history.
+func (d *demo) conclude(ctx context.Context) (*demoResult, error) {
+	r := &demoResult{}
+	answers, err := d.answers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.rows, err = d.file.Table(answers); err != nil {
+		return nil, err
+	}
+	if r.lost, err = d.countLost(ctx); err != nil {
+		return nil, err
+	}
+	d.say("audits the whole history")
+	r.report, r.audited = d.audit(ctx)
+	if r.report == nil {
+		return nil, r.audited
+	}
+	return r, nil
+}
+
+// answers are the ledger's own queries, at the height of the last receipt or
+// above.
+func (d *demo) answers(ctx context.Context) (*scenario.Answers, error) {
+	a := &scenario.Answers{}
+	year := tx.Day(d.file.Calendar.Year * 10000)
+	for in := (&api.ListBulletinsRequest{From: year + 101, To: year + 1231, Limit: 500}); ; {
+		out, err := d.client.ListBulletins(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		a.Bulletins = append(a.Bulletins, out.Bulletins...)
+		if in.Cursor = out.Page.Cursor; out.Page.Complete {
+			break
+		}
+	}
+	totals, err := d.client.GetYearTotals(ctx, &api.GetYearTotalsRequest{Year: tx.Year(d.file.Calendar.Year)})
+	if err != nil {
+		return nil, err
+	}
+	obligation, err := d.client.GetYearObligation(ctx, &api.GetYearObligationRequest{Year: d.plan.ObligationYear()})
+	if err != nil {
+		return nil, err
+	}
+	a.Totals, a.Obligation = totals.Totals, obligation.Obligation
+	return a, nil
+}
+
+// audit believes nobody: it fetches every block and re-executes it.
+func (d *demo) audit(ctx context.Context) (report *audit.Report, err error) {
+	dir, err := os.MkdirTemp("", "carbonledger-audit-")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for the fresh ledger: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	bar := newProgress(d.cmd, "audit")
+	defer bar.end()
+	d.reader.SetMinHeight(d.client.MinHeight())
+	return audit.Run(ctx, &audit.Network{Client: d.reader}, audit.Options{Founding: d.net.Document.Founding(), Dir: dir, Progress: bar.set})
+}
+
+func (r *demoResult) different() (n int) {
+	for i := range r.rows {
+		if !r.rows[i].Equal {
+			n++
+		}
+	}
+	return n
+}
+
+// verdict is an error that names everything which is not as it must be.
+func (r *demoResult) verdict() error {
+	var errs []error
+	if n := r.different(); n > 0 {
+		errs = append(errs, fmt.Errorf("%d of %d figures differ from the published ones", n, len(r.rows)))
+	}
+	if r.lost > 0 {
+		errs = append(errs, fmt.Errorf("%d acknowledged transactions are lost", r.lost))
+	}
+	if r.audited != nil {
+		errs = append(errs, fmt.Errorf("the audit failed: %w", r.audited))
+	}
+	return errors.Join(errs...)
+}
+
+// print shows the table, what the loss of the site cost, and the audit.
+func (r *demoResult) print(d *demo) error {
+	out := d.cmd.OutOrStdout()
+	figures := table{name: "figures", columns: []string{"figure", "published", "ledger", "equal"}}
+	for _, row := range r.rows {
+		figures.row(row.Name, row.Published, row.Ledger, yesNo(row.Equal))
+	}
+	all := record{title: "demo"}
+	all.add("scenario", d.file.Title)
+	all.add("seed", d.seed)
+	all.add("clock", "script")
+	all.add("transactions", len(d.played))
+	all.add("height", d.client.MinHeight())
+	if d.loss.site != "" {
+		all.add("site_lost", d.loss.site)
+		all.add("seconds_without_commit", fmt.Sprintf("%.2f", d.loss.outage.Seconds()))
+	}
+	all.add("transactions_lost", r.lost)
+	all.add("audit", r.auditWord())
+	all.add("audit_confirmed_by", list(r.report.Confirmed))
+	all.add("signatures_verified", r.report.Signatures)
+	all.add("figures", len(r.rows))
+	all.add("figures_equal", len(r.rows)-r.different())
+	all.add("seconds", fmt.Sprintf("%.1f", r.seconds.Seconds()))
+	if d.g.json {
+		items := make([]record, len(figures.rows))
+		for i, row := range figures.rows {
+			row[3] = r.rows[i].Equal
+			items[i] = record{names: figures.columns, values: row}
+		}
+		all.add("table", items)
+		return all.print(out, true)
+	}
+	if err := figures.printRows(out); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nSCRIPT CLOCK: the time of this ledger was set by its timekeeper.\nWhat the table does not name, such as who traded and held what, is invented: docs/scenario.md.\n\n")
+	return all.print(out, false)
+}
+
+func (r *demoResult) auditWord() string {
+	if r.audited != nil {
+		return "failed"
+	}
+	return "passed"
+}
+
+// sayHow tells a visitor how to ask the network that stays.
+func (d *demo) sayHow() {
+	out := d.cmd.OutOrStdout()
+	all := strings.Join(d.net.addresses(), ",")
+	command := func(words ...string) { fmt.Fprintf(out, "  %s %s\n", d.net.program, strings.Join(words, " ")) }
+	fmt.Fprintf(out, "\nThe network runs until Ctrl-C. Ask it:\n\n")
+	command("status --api", all)
+	if n := len(d.plan.Days); n > 0 {
+		command("query bulletin", d.plan.Days[n-1].String(), "--api", all)
+	}
+	command(fmt.Sprintf("query year %d --api %s", d.plan.ObligationYear(), all))
+	command("query holdings", d.plan.Entities[0].ID, "--api", all, "--genesis", d.net.Genesis, "--party", d.plan.Entities[0].ID, "--key", d.net.keyPath(d.plan.Entities[0].ID))
+	command("audit --api", all, "--genesis", d.net.Genesis, "--party", scenario.Auditor, "--key", d.net.keyPath(scenario.Auditor))
+	fmt.Fprintf(out, "\nSubmit to it:\n\n")
+	command("deposit --to", d.plan.Entities[0].ID, "--yuan 100.00 --api", all, "--genesis", d.net.Genesis, "--party", scenario.Bank, "--key", d.net.keyPath(scenario.Bank))
+	fmt.Fprintf(out, "\nCut the power of a site, and bring a validator back:\n\n")
+	for _, site := range d.sites() {
+		var pids []string
+		for _, n := range d.net.nodes {
+			if n.Site == site {
+				pids = append(pids, fmt.Sprint(n.process.PID()))
+			}
+		}
+		fmt.Fprintf(out, "  kill -9 %s   # %s\n", strings.Join(pids, " "), site)
+	}
+	for _, n := range d.net.nodes {
+		command(d.net.arguments(n)...)
+	}
+}
+
+func (d *demo) sites() (all []string) {
+	seen := map[string]bool{}
+	for _, n := range d.net.nodes {
+		if !seen[n.Site] {
+			seen[n.Site] = true
+			all = append(all, n.Site)
+		}
+	}
+	return all
+}
