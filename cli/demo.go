@@ -14,7 +14,6 @@ import (
 	"carbonledger/cli/scenario"
 	"carbonledger/node/api"
 	"carbonledger/tx"
-	"carbonledger/tx/keyfile"
 
 	"github.com/spf13/cobra"
 )
@@ -265,41 +264,4 @@ func (d *demo) submit(ctx context.Context, step scenario.Step) error {
 		d.played = append(d.played, acknowledged{receipts[i].Id, receipts[i].Height})
 	}
 	return nil
-}
-
-// stay leaves the network running and says how to use it.
-func (d *demo) stay(ctx context.Context) error {
-	for _, party := range d.parties() {
-		key, err := d.plan.Key(party)
-		if err != nil {
-			return err
-		}
-		if _, err := os.Stat(d.net.keyPath(party)); err == nil {
-			continue
-		}
-		if err := keyfile.Write(d.net.keyPath(party), key, "", keyfile.Options{Unprotected: true}); err != nil {
-			return err
-		}
-	}
-	d.sayHow()
-	<-ctx.Done()
-	d.say("stops the network")
-	return nil
-}
-
-// parties whose keys a visitor may want: the institutions, and one entity of
-// each region.
-func (d *demo) parties() []string {
-	all := []string{scenario.Ministry, scenario.Registry, scenario.Exchange, scenario.Bank, scenario.Auditor, scenario.Timekeeper}
-	region := ""
-	for _, r := range d.file.Invented.Regions {
-		all = append(all, r.ID)
-	}
-	for i := range d.plan.Entities {
-		if e := &d.plan.Entities[i]; e.Region != region {
-			region = e.Region
-			all = append(all, e.ID)
-		}
-	}
-	return all
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"carbonledger/cli/scenario"
@@ -154,45 +153,4 @@ func (r *demoResult) auditWord() string {
 		return "failed"
 	}
 	return "passed"
-}
-
-// sayHow tells a visitor how to ask the network that stays.
-func (d *demo) sayHow() {
-	out := d.cmd.OutOrStdout()
-	all := strings.Join(d.net.addresses(), ",")
-	command := func(words ...string) { fmt.Fprintf(out, "  %s %s\n", d.net.program, strings.Join(words, " ")) }
-	fmt.Fprintf(out, "\nThe network runs until Ctrl-C. Ask it:\n\n")
-	command("status --api", all)
-	if n := len(d.plan.Days); n > 0 {
-		command("query bulletin", d.plan.Days[n-1].String(), "--api", all)
-	}
-	command(fmt.Sprintf("query year %d --api %s", d.plan.ObligationYear(), all))
-	command("query holdings", d.plan.Entities[0].ID, "--api", all, "--genesis", d.net.Genesis, "--party", d.plan.Entities[0].ID, "--key", d.net.keyPath(d.plan.Entities[0].ID))
-	command("audit --api", all, "--genesis", d.net.Genesis, "--party", scenario.Auditor, "--key", d.net.keyPath(scenario.Auditor))
-	fmt.Fprintf(out, "\nSubmit to it:\n\n")
-	command("deposit --to", d.plan.Entities[0].ID, "--yuan 100.00 --api", all, "--genesis", d.net.Genesis, "--party", scenario.Bank, "--key", d.net.keyPath(scenario.Bank))
-	fmt.Fprintf(out, "\nCut the power of a site, and bring a validator back:\n\n")
-	for _, site := range d.sites() {
-		var pids []string
-		for _, n := range d.net.nodes {
-			if n.Site == site {
-				pids = append(pids, fmt.Sprint(n.process.PID()))
-			}
-		}
-		fmt.Fprintf(out, "  kill -9 %s   # %s\n", strings.Join(pids, " "), site)
-	}
-	for _, n := range d.net.nodes {
-		command(d.net.arguments(n)...)
-	}
-}
-
-func (d *demo) sites() (all []string) {
-	seen := map[string]bool{}
-	for _, n := range d.net.nodes {
-		if !seen[n.Site] {
-			seen[n.Site] = true
-			all = append(all, n.Site)
-		}
-	}
-	return all
 }

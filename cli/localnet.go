@@ -56,21 +56,24 @@ func newLocalNetwork(n *network) (*localNetwork, error) {
 	return l, nil
 }
 
-// arguments with which a node's process runs.
-func (l *localNetwork) arguments(n *localNode) []string {
-	a := []string{
-		"node", "--data", n.Dir, "--genesis", l.Genesis, "--api-listen", n.API, "--metrics-listen", n.Metrics,
-		"--profile", "loopback", "--min-free-disk", "256",
+// settings with which a node runs: names of flags, and their values.
+func (l *localNetwork) settings(n *localNode) [][2]string {
+	all := [][2]string{
+		{"data", n.Dir}, {"genesis", l.Genesis}, {"api-listen", n.API}, {"metrics-listen", n.Metrics},
+		{"profile", "loopback"}, {"min-free-disk", "256"},
 	}
 	if l.primarySite != "" {
-		a = append(a, "--primary-site", l.primarySite)
+		all = append(all, [2]string{"primary-site", l.primarySite})
 	}
-	return a
+	return all
 }
 
 // start runs a node's process; its output goes to NAME.log beside its data.
 func (l *localNetwork) start(n *localNode) (err error) {
-	arguments := append(l.arguments(n), "--stop-with-stdin")
+	arguments := []string{"node", "--stop-with-stdin"}
+	for _, s := range l.settings(n) {
+		arguments = append(arguments, "--"+s[0], s[1])
+	}
 	n.process, err = local.Start(n.Name, l.program, arguments, nil, filepath.Join(l.Dir, n.Name+".log"))
 	return err
 }
