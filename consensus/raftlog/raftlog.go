@@ -59,17 +59,18 @@ type Store struct {
 func Open(dir string, o Options) (*Store, error) {
 	db, err := disk.Open(dir, disk.Options{FS: o.FS, Synced: true, OnFailure: o.OnFailure, Logger: o.Logger})
 	if err != nil {
-		if pebble.IsCorruptionError(err) || errors.Is(err, disk.ErrDamaged) {
-			err = fmt.Errorf("%w (%w)", ErrDamaged, err)
-		}
-		return nil, fmt.Errorf("raftlog: %w", err)
+		return nil, fmt.Errorf("raftlog: %w", named(err))
 	}
 	s := &Store{db: db, synced: o.Synced}
 	if s.synced == nil {
 		s.synced = func(time.Duration) {}
 	}
 	if err := s.readAll(); err != nil {
-		return nil, errors.Join(fmt.Errorf("raftlog: read %s: %w", dir, err), db.Close())
+		err = fmt.Errorf("raftlog: read %s: %w", dir, named(err))
+		if db.Err() == nil { // else Close says the same again
+			err = errors.Join(err, db.Close())
+		}
+		return nil, err
 	}
 	return s, nil
 }
@@ -83,7 +84,7 @@ func (s *Store) readAll() error {
 	for ok := i.First(); ok; ok = i.Next() {
 		value, err := i.ValueAndErr()
 		if err != nil {
-			return errors.Join(fmt.Errorf("%w (%w)", ErrDamaged, err), i.Close())
+			return errors.Join(err, i.Close())
 		}
 		index, err := indexOf(i.Key())
 		if err == nil {
@@ -100,10 +101,15 @@ func (s *Store) readAll() error {
 		}
 		s.add(len(value))
 	}
-	if err := i.Close(); err != nil {
+	return i.Close()
+}
+
+// named makes what the store calls damage ErrDamaged.
+func named(err error) error {
+	if !errors.Is(err, ErrDamaged) && (pebble.IsCorruptionError(err) || errors.Is(err, disk.ErrDamaged)) {
 		return fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
-	return nil
+	return err
 }
 
 func (s *Store) add(size int) {
@@ -160,7 +166,7 @@ func (s *Store) GetLog(index uint64, l *raft.Log) error {
 		return raft.ErrLogNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("raftlog: read entry %d: %w", index, err)
+		return fmt.Errorf("raftlog: read entry %d: %w", index, named(err))
 	}
 	err = decode(value, index, l)
 	return errors.Join(err, closer.Close())
@@ -272,7 +278,7 @@ func (s *Store) Get(key []byte) ([]byte, error) {
 		return nil, errNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("raftlog: read %q: %w", key, err)
+		return nil, fmt.Errorf("raftlog: read %q: %w", key, named(err))
 	}
 	value = append([]byte{}, value...)
 	return value, closer.Close()

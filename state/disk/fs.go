@@ -1,7 +1,9 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -32,7 +34,28 @@ func (d *DB) stop(what, name string, err error) {
 
 func (fs strictFS) Unwrap() vfs.FS { return fs.FS }
 
+// settle syncs the directory before a marker in it changes. Pebble syncs it
+// once afterwards: a crash in between could keep a marker without the manifest
+// that it names, or neither the old marker nor the new one, which looks like no
+// store at all.
+func (fs strictFS) settle(name string) {
+	if !strings.HasPrefix(fs.FS.PathBase(name), "marker.") {
+		return
+	}
+	dir, err := fs.FS.OpenDir(fs.FS.PathDir(name))
+	if err == nil {
+		err = errors.Join(dir.Sync(), dir.Close())
+	}
+	fs.d.stop("sync the directory of", name, err)
+}
+
+func (fs strictFS) Remove(name string) error {
+	fs.settle(name)
+	return fs.FS.Remove(name)
+}
+
 func (fs strictFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	fs.settle(name)
 	f, err := fs.FS.Create(name, c)
 	fs.d.stop("create", name, err)
 	return strictFile{f, fs.d, name}, nil
