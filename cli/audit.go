@@ -123,11 +123,7 @@ func (a *auditing) conclude(cmd *cobra.Command, g *globals, report *audit.Report
 func addReport(r *record, a *audit.Report) {
 	r.add("chain", a.ChainID)
 	r.add("genesis_hash", a.GenesisHash)
-	clock := "wall"
-	if a.ScriptClock {
-		clock = "script"
-	}
-	r.add("clock", clock)
+	r.add("clock", clockName(a.ScriptClock))
 	r.add("height", a.Height)
 	r.add("hash", a.Hash)
 	r.add("ledger_time", a.Time)

@@ -118,7 +118,7 @@ func (r *demoResult) print(d *demo) error {
 	all := record{title: "demo"}
 	all.add("scenario", d.file.Title)
 	all.add("seed", d.seed)
-	all.add("clock", "script")
+	all.add("clock", clockName(d.net.Document.Founding().ScriptClock))
 	all.add("transactions", len(d.played))
 	all.add("height", d.client.MinHeight())
 	if d.loss.site != "" {
@@ -144,7 +144,7 @@ func (r *demoResult) print(d *demo) error {
 	if err := figures.printRows(out); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nSCRIPT CLOCK: the time of this ledger was set by its timekeeper.\nWhat the table does not name, such as who traded and held what, is invented: docs/scenario.md.\n\n")
+	fmt.Fprintf(out, "\nWhat the table does not name, such as who traded and held what, is invented: docs/scenario.md.\n\n")
 	return all.print(out, false)
 }
 

@@ -110,6 +110,15 @@ func outcome(r *tx.Receipt) string {
 	return fmt.Sprintf("accepted at height %d", r.Height)
 }
 
+// clockName says where a ledger's time comes from. That of a script network is
+// set by its timekeeper, and its dates mean nothing outside of it.
+func clockName(script bool) string {
+	if script {
+		return "SCRIPT CLOCK"
+	}
+	return "wall"
+}
+
 // printReceipt writes a receipt in words, or as one JSON object.
 func printReceipt(to io.Writer, r *tx.Receipt, asJSON bool) error {
 	if asJSON {
@@ -121,6 +130,9 @@ func printReceipt(to io.Writer, r *tx.Receipt, asJSON bool) error {
 	fmt.Fprintf(&b, "  transaction %x\n", r.Id)
 	fmt.Fprintf(&b, "  reference   %s of %s\n", r.Reference, r.Party)
 	fmt.Fprintf(&b, "  ledger time %s, position %d in the block\n", r.Time, r.Position)
+	if r.ScriptClock {
+		fmt.Fprintf(&b, "  %s\n", clockName(true))
+	}
 	if len(r.FirstId) > 0 {
 		fmt.Fprintf(&b, "  the reference belongs to transaction %x\n", r.FirstId)
 	}
@@ -137,6 +149,7 @@ func receiptRecord(r *tx.Receipt) record {
 	rec.add("height", r.Height)
 	rec.add("position", r.Position)
 	rec.add("time", r.Time)
+	rec.add("clock", clockName(r.ScriptClock))
 	rec.add("party", r.Party)
 	rec.add("reference", r.Reference)
 	rec.add("reason", r.Reason.String())

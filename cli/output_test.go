@@ -137,7 +137,7 @@ func TestOutcome(t *testing.T) {
 func TestPrintReceipt(t *testing.T) {
 	r := tx.Receipt{
 		Id: []byte{0xab, 0xcd}, Height: 12, Position: 3, Reason: tx.ReferenceReused, Party: "plant", Reference: "S-17",
-		Time: tx.Day(20240102).Start(), FirstId: []byte{0x12},
+		Time: tx.Day(20240102).Start(), FirstId: []byte{0x12}, ScriptClock: true,
 	}
 	var b bytes.Buffer
 	if err := printReceipt(&b, &r, false); err != nil {
@@ -147,6 +147,7 @@ func TestPrintReceipt(t *testing.T) {
   transaction abcd
   reference   S-17 of plant
   ledger time 2024-01-02T00:00:00.000+08:00, position 3 in the block
+  SCRIPT CLOCK
   the reference belongs to transaction 12
 `
 	if b.String() != want {
@@ -157,7 +158,7 @@ func TestPrintReceipt(t *testing.T) {
 	if err := printReceipt(&b, &r, true); err != nil {
 		t.Fatal(err)
 	}
-	const wantJSON = `{"id":"01","accepted":false,"height":5,"position":0,"time":"1970-01-01T08:00:00.001+08:00","party":"bank","reference":"W",` +
+	const wantJSON = `{"id":"01","accepted":false,"height":5,"position":0,"time":"1970-01-01T08:00:00.001+08:00","clock":"wall","party":"bank","reference":"W",` +
 		`"reason":"INSUFFICIENT_MONEY","reason_number":44,"text":"the money is too little","operation":0,"subject":"money of mill","have":5,"want":7,"unit":"fen",` +
 		`"explanation":"the money is too little (INSUFFICIENT_MONEY); operation 1: money of mill: there were 0.05 yuan, asked for 0.07 yuan: short by 0.02 yuan"}` + "\n"
 	if b.String() != wantJSON {

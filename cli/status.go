@@ -123,11 +123,7 @@ func networkRecord(s *api.StatusResponse) record {
 	r.add("term", s.Term)
 	r.add("height", s.Head.Height)
 	r.add("hash", s.Head.Hash)
-	clock := "wall"
-	if s.Head.Chain.ScriptClock {
-		clock = "SCRIPT CLOCK"
-	}
-	r.add("clock", clock)
+	r.add("clock", clockName(s.Head.Chain.ScriptClock))
 	r.add("ledger_time", s.Head.Time)
 	r.add("open_day", s.Head.OpenDay)
 	r.add("transactions", s.Head.Transactions)

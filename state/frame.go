@@ -25,7 +25,7 @@ import (
 // receipt's bytes belong to the caller.
 func (x *exec) run(v tx.Verified, verifyError error, raw []byte, position uint32) tx.Receipt {
 	s := x.save()
-	r := tx.Receipt{Height: x.height, Position: position, Time: x.facts.time}
+	r := tx.Receipt{Height: x.height, Position: position, Time: x.facts.time, ScriptClock: x.chain.ScriptClock}
 	if verifyError != nil {
 		x.unverified(&r, verifyError, raw)
 		return r
