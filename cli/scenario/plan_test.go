@@ -133,3 +133,36 @@ func TestBadFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestGuide: docs/scenario.md names every field of a file.
+func TestGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/scenario.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(reflect.Type)
+	seen := map[reflect.Type]bool{}
+	walk = func(v reflect.Type) {
+		if v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct || seen[v] {
+			return
+		}
+		seen[v] = true
+		for i := range v.NumField() {
+			name := v.Field(i).Tag.Get("toml")
+			if name == "" {
+				continue // inside of a Figure
+			}
+			if !bytes.Contains(guide, []byte(name)) {
+				t.Errorf("docs/scenario.md does not name %q", name)
+			}
+			walk(v.Field(i).Type)
+		}
+	}
+	walk(reflect.TypeOf(File{}))
+	if len(seen) < 8 {
+		t.Errorf("only %d structures were read", len(seen))
+	}
+}
