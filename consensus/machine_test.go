@@ -210,3 +210,5 @@ func (k *sink) Close() error {
 	k.to.kept = append(k.to.kept, kept{k.meta, k.Bytes()})
 	return nil
 }
+
+type raftID = raft.ServerID
