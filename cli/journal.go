@@ -29,6 +29,8 @@ type journalEntry struct {
 const (
 	entrySent    = "sent"
 	entryReceipt = "receipt"
+	// entryWithdrawn: what was sent surely had no effect.
+	entryWithdrawn = "withdrawn"
 )
 
 // journal remembers over crashes which transactions were sent and which have
@@ -37,8 +39,9 @@ type journal struct {
 	file *os.File
 	// receipts by transaction id.
 	receipts map[string]journalEntry
-	sent     map[string]bool
-	height   uint64
+	// sent are those without a receipt that may have had an effect.
+	sent   map[string]bool
+	height uint64
 }
 
 // openJournal reads a journal, or begins one. One program at a time holds it.
@@ -73,7 +76,7 @@ func (j *journal) load() error {
 		if err := d.Decode(&e); err != nil {
 			return fmt.Errorf("line %d is damaged: %w", i+1, err)
 		}
-		if _, err := tx.ParseID(e.ID); err != nil || e.State != entrySent && e.State != entryReceipt {
+		if _, err := tx.ParseID(e.ID); err != nil || e.State != entrySent && e.State != entryReceipt && e.State != entryWithdrawn {
 			return fmt.Errorf("line %d is no entry of a journal", i+1)
 		}
 		j.note(e)
@@ -90,12 +93,25 @@ func (j *journal) load() error {
 }
 
 func (j *journal) note(e journalEntry) {
-	if e.State == entrySent {
+	switch e.State {
+	case entrySent:
 		j.sent[e.ID] = true
-		return
+	case entryWithdrawn:
+		delete(j.sent, e.ID)
+	default:
+		delete(j.sent, e.ID)
+		j.receipts[e.ID] = e
+		j.height = max(j.height, e.Height)
 	}
-	j.receipts[e.ID] = e
-	j.height = max(j.height, e.Height)
+}
+
+// withdraw notes that sending these, for the first time, had no effect.
+func (j *journal) withdraw(all []signed) error {
+	notes := make([]journalEntry, len(all))
+	for i := range all {
+		notes[i] = journalEntry{State: entryWithdrawn, ID: all[i].id.String(), File: all[i].file}
+	}
+	return j.add(notes...)
 }
 
 // add writes lines and returns when they are on disk.

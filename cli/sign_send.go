@@ -53,7 +53,7 @@ func (s *signing) submit(ctx context.Context, cmd *cobra.Command, c *api.Client,
 	}
 	receipts, err := c.Submit(ctx, [][]byte{t.raw})
 	if errors.Is(err, api.ErrUnknownOutcome) {
-		return s.g.unknown(err, []string{t.file})
+		return s.g.unknown(err, []string{t.file}, "--again")
 	}
 	// The outcome is known: the file has done its duty.
 	if gone := os.Remove(t.file); gone != nil {

@@ -30,6 +30,7 @@ const (
 type submission struct {
 	g       *globals
 	journal string
+	again   bool
 	args    []string
 }
 
@@ -55,6 +56,7 @@ Exit code 3 if the ledger rejected any of them, 4 if the outcome of any is unkno
 		},
 	}
 	cmd.Flags().StringVar(&s.journal, "journal", "", "file that remembers what was sent and answered")
+	cmd.Flags().BoolVar(&s.again, "again", false, "the files were sent before: without a receipt their outcome stays unknown, exit code 4")
 	return cmd
 }
 
@@ -79,6 +81,9 @@ func (s *submission) run(cmd *cobra.Command) (err error) {
 	domain, chain, err := s.chain(ctx, c)
 	cancel()
 	if err != nil {
+		if s.again || j != nil && len(j.sent) > 0 {
+			return s.unknown(err, s.args)
+		}
 		return err
 	}
 	all, err := readSigned(files, domain, chain)
@@ -225,9 +230,13 @@ func (r *sending) all(ctx context.Context, all []signed) error {
 	}
 	for len(rest) > 0 {
 		n := batchOf(rest)
+		doubtful := r.sentBefore(rest)
 		if err := r.batch(ctx, rest[:n]); err != nil {
-			if errors.Is(err, api.ErrUnknownOutcome) {
+			if doubtful || errors.Is(err, api.ErrUnknownOutcome) {
 				return r.unknown(err, rest)
+			}
+			if r.journal != nil {
+				err = errors.Join(err, r.journal.withdraw(rest[:n]))
 			}
 			if done := r.accepted + r.refused; done > 0 {
 				err = fmt.Errorf("%d of %d have receipts, the others were not booked: %w", done, len(all), err)
@@ -237,6 +246,12 @@ func (r *sending) all(ctx context.Context, all []signed) error {
 		rest = rest[n:]
 	}
 	return r.finish()
+}
+
+// sentBefore says that one of these may be on the ledger although this run did
+// not send it: what fails now is then not without effect.
+func (r *sending) sentBefore(all []signed) bool {
+	return r.s.again || r.journal != nil && slices.ContainsFunc(all, func(t signed) bool { return r.journal.sent[t.id.String()] })
 }
 
 // batchOf is how many of the first fit one request.
@@ -350,15 +365,19 @@ func (r *sending) finish() error {
 	return nil
 }
 
-// unknown names the command that goes on: with a journal the same one, without
-// the files that have no receipt yet.
 func (r *sending) unknown(err error, rest []signed) error {
-	if r.journal != nil {
-		return r.s.g.unknown(err, r.s.args, "--journal", r.s.journal)
-	}
 	files := make([]string, len(rest))
 	for i := range rest {
 		files[i] = rest[i].file
 	}
-	return r.s.g.unknown(err, files)
+	return r.s.unknown(err, files)
+}
+
+// unknown names the command that goes on: with a journal the same one, without
+// the files that have no receipt yet.
+func (s *submission) unknown(err error, files []string) error {
+	if s.journal != "" {
+		return s.g.unknown(err, s.args, "--journal", s.journal)
+	}
+	return s.g.unknown(err, files, "--again")
 }

@@ -72,7 +72,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimSpace(r.err), "\n")
 		command := strings.TrimSpace(lines[len(lines)-1])
-		if !strings.HasPrefix(command, "carbonledger submit --api "+s.address+" '"+pending+"/") {
+		if !strings.HasPrefix(command, "carbonledger submit --api "+s.address+" --again '"+pending+"/") {
 			t.Fatalf("the last line is %q", command)
 		}
 		s.set(func() { s.lost = nil })
@@ -83,6 +83,37 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 		if out := mustRun(t, s.as("bank", "query", "money", "--json")...); !strings.Contains(out, `"yuan":"5.00"`) {
 			t.Errorf("booked %s", out)
+		}
+	}
+}
+
+// TestSentBeforeStaysUnknown: a second attempt that surely had no effect says
+// nothing about the first one.
+func TestSentBeforeStaysUnknown(t *testing.T) {
+	s := newSolo(t)
+	file, other := s.signs("bank", "deposit", "--to", "entity-1", "--yuan", "5"), s.signs("bank", "deposit", "--to", "entity-1", "--yuan", "6")
+	path := filepath.Join(t.TempDir(), "journal")
+	journaled := []string{"submit", file, "--api", s.address, "--journal", path, "--timeout", "300ms"}
+	again := []string{"submit", file, "--api", s.address, "--again", "--timeout", "300ms"}
+	elsewhere := func(args []string) []string {
+		return append([]string{"submit", file, "--api", "127.0.0.1:1"}, args[4:]...)
+	}
+	s.set(func() { s.refused = api.ErrWithoutEffect })
+	mustFail(t, exitFailed, "nothing was done", journaled...)
+	mustFail(t, exitFailed, "connection refused", elsewhere(journaled)...)
+	s.set(func() { s.lost, s.refused = api.ErrUnknownOutcome, nil })
+	mustFail(t, exitUnknown, " --journal ", journaled...)
+	s.set(func() { s.refused = api.ErrWithoutEffect })
+	mustFail(t, exitUnknown, " --journal ", journaled...)
+	mustFail(t, exitUnknown, " --journal ", append(journaled, other)...)
+	mustFail(t, exitUnknown, " --journal ", elsewhere(journaled)...)
+	mustFail(t, exitUnknown, " --again "+file, again...)
+	mustFail(t, exitUnknown, " --again "+file, elsewhere(again)...)
+	mustFail(t, exitFailed, "nothing was done", "submit", other, "--api", s.address, "--timeout", "300ms")
+	s.set(func() { s.lost, s.refused = nil, nil })
+	for _, args := range [][]string{again, journaled} {
+		if out := mustRun(t, args...); !strings.HasPrefix(out, "accepted at height 1\n") {
+			t.Errorf("%v prints %s", args, out)
 		}
 	}
 }
