@@ -48,7 +48,7 @@ func wantTransactions(in *SubmitRequest) error {
 // wantSize is nil for a transaction that is not too large.
 func wantSize(raw []byte) *tx.Rejection {
 	if len(raw) > tx.MaxTransactionBytes {
-		return &tx.Rejection{Reason: tx.TooLarge, Have: int64(len(raw)), Want: tx.MaxTransactionBytes}
+		return &tx.Rejection{Reason: tx.TooLarge, Have: tx.MaxTransactionBytes, Want: int64(len(raw))}
 	}
 	return nil
 }
