@@ -203,7 +203,7 @@ func (w wording) order(o *tx.OrderBody) string {
 	if o.Side == tx.Sell {
 		limit = "at least"
 	}
-	return fmt.Sprintf("%s: order %s to %s up to %s of %s at %s %s a tonne on %s",
+	return fmt.Sprintf("%s: order %s to %s up to %s of %s for %s %s a tonne on %s",
 		o.Party, o.Reference, sideName(o.Side), w.tonnes(o.Quantity), o.Instrument, limit, w.yuan(o.LimitPrice), o.Day)
 }
 

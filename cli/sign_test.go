@@ -146,7 +146,7 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 		{"ministry", []string{"validator", "set", "@" + textFile(t, line)},
 			tx.Operation{Operation: &tx.Operation_SetValidator{SetValidator: &tx.SetValidator{Validator: validator}}}, "without a vote"},
 		{"ministry", []string{"validator", "remove", "wuhan-1"}, tx.Operation{Operation: &tx.Operation_RemoveValidator{RemoveValidator: &tx.RemoveValidator{Name: "wuhan-1"}}}, "remove the validator wuhan-1"},
-		{"ministry", []string{"protocol", "set", "2"}, tx.Operation{Operation: &tx.Operation_SetProtocolVersion{SetProtocolVersion: &tx.SetProtocolVersion{Version: 2}}}, "protocol version 2"},
+		{"ministry", []string{"protocol", "set", "1"}, tx.Operation{Operation: &tx.Operation_SetProtocolVersion{SetProtocolVersion: &tx.SetProtocolVersion{Version: 1}}}, "protocol version 1"},
 	} {
 		body := o.body(c.party, append(c.args, "--reference", "R-1")...)
 		want := tx.Body{ChainId: "test", Party: c.party, Reference: "R-1", Operations: []tx.Operation{c.want}}
@@ -172,7 +172,7 @@ func TestTradeOfTwoSignedOrders(t *testing.T) {
 		return file
 	}
 	buy, sell, other := order("entity-1", "buy", "79.50", "CEA22"), order("entity-2", "sell", "79.00", "CEA22"), order("entity-2", "sell", "79.00", "CEA23")
-	if out := mustRun(t, "show", buy); !strings.Contains(out, "order B-1 to buy up to 5,000 t (five thousand tonnes) of CEA22 at at most 79.50 yuan") {
+	if out := mustRun(t, "show", buy); !strings.Contains(out, "order B-1 to buy up to 5,000 t (five thousand tonnes) of CEA22 for at most 79.50 yuan") {
 		t.Errorf("show prints\n%s", out)
 	}
 	settle := []string{"trade", "settle", "--price", "79.45", "--tonnes", "3,000", "--buy", buy, "--sell", sell}
@@ -183,8 +183,8 @@ func TestTradeOfTwoSignedOrders(t *testing.T) {
 	}
 	said := strings.Join(words.describe(&body.Operations[0], "exchange"), "\n")
 	const want = "settle a listed trade: 3,000 t (three thousand tonnes) of CEA22 at 79.45 yuan a tonne, for 238,350.00 yuan (two hundred thirty-eight thousand three hundred fifty yuan)\n" +
-		"buyer entity-1: order B-1 to buy up to 5,000 t of CEA22 at at most 79.50 yuan a tonne on 2024-01-02\n" +
-		"seller entity-2: order B-1 to sell up to 5,000 t of CEA22 at at least 79.00 yuan a tonne on 2024-01-02"
+		"buyer entity-1: order B-1 to buy up to 5,000 t of CEA22 for at most 79.50 yuan a tonne on 2024-01-02\n" +
+		"seller entity-2: order B-1 to sell up to 5,000 t of CEA22 for at least 79.00 yuan a tonne on 2024-01-02"
 	if said != want {
 		t.Errorf("says\n%s\nwant\n%s", said, want)
 	}
@@ -318,6 +318,7 @@ func TestSigningRefuses(t *testing.T) {
 	mustFail(t, exitUsage, "--yuan", o.as("bank", "deposit", "--to", "entity-1", "--yuan", "5.555", "--yes")...)
 	mustFail(t, exitUsage, "is no key with its proof", o.as("registry", "key", "add", "sm2:12", "--yes")...)
 	mustFail(t, exitUsage, "is no protocol version", o.as("ministry", "protocol", "set", "0", "--yes")...)
+	mustFail(t, exitUsage, "this program knows no protocol version above 1", o.as("ministry", "protocol", "set", "2", "--yes")...)
 	mustFail(t, exitUsage, "--role", o.as("ministry", "account", "open", "x", "--role", "boss", "--name", "X", "--proven", "y", "--yes")...)
 	if _, err := os.Stat(out); !os.IsNotExist(err) {
 		t.Errorf("a refusal wrote the file: %v", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carbonledger/genesis"
+	"carbonledger/node/audit"
 	"carbonledger/tx"
 	"carbonledger/tx/keyfile"
 
@@ -259,7 +260,8 @@ func newProtocolSetCommand(g *globals) *cobra.Command {
 		Short: "Move every replica to the next protocol version (ministry)",
 		Long: `Move every replica to the next protocol version from the next block on. A
 validator whose program does not know it stops there: look at the versions that
-"carbonledger status" shows first.`,
+"carbonledger status" shows first. A version that this program itself does not know
+is refused.`,
 		Example: "  carbonledger protocol set 2 --genesis genesis.toml --party ministry --key ministry.key",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -267,6 +269,9 @@ validator whose program does not know it stops there: look at the versions that
 		n, err := strconv.ParseUint(args[0], 10, 32)
 		if err != nil || n == 0 {
 			return tx.Operation{}, fmt.Errorf("%q is no protocol version, such as 2", args[0])
+		}
+		if n > audit.ProtocolVersion {
+			return tx.Operation{}, fmt.Errorf("this program knows no protocol version above %d, and a validator that runs it would stop at once: ask with the program that every validator runs by then", audit.ProtocolVersion)
 		}
 		return tx.Operation{Operation: &tx.Operation_SetProtocolVersion{SetProtocolVersion: &tx.SetProtocolVersion{Version: uint32(n)}}}, nil
 	})
