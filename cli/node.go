@@ -22,7 +22,7 @@ const stopTime = 20 * time.Second
 
 func newNodeCommand() *cobra.Command {
 	var c node.Config
-	var free uint64
+	var free, log uint64
 	var level, format string
 	var withStdin bool
 	cmd := &cobra.Command{
@@ -36,14 +36,14 @@ because its state differs from the majority's, says why and exits with 1.`,
 		Example: `  carbonledger node --data /var/lib/carbonledger --api-listen 127.0.0.1:7071 --metrics-listen 127.0.0.1:7072`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger(cmd.ErrOrStderr(), level, format)
+			logger, err := newLogger(cmd.ErrOrStderr(), level, format)
 			if err != nil {
 				return err
 			}
 			if c.Passphrase, err = nodePassphrase(cmd, c.Data); err != nil {
 				return err
 			}
-			c.Logger, c.MinFreeDisk, c.Version = log, free<<20, programVersion()
+			c.Logger, c.MinFreeDisk, c.MaxRaftLog, c.Version = logger, free<<20, log<<20, programVersion()
 			return runNode(cmd, c, withStdin)
 		},
 	}
@@ -58,6 +58,7 @@ because its state differs from the majority's, says why and exits with 1.`,
 	f.StringVar(&c.Profile, "profile", "wan", "timing of the network: wan, or loopback for one machine")
 	f.StringVar(&c.PrimarySite, "primary-site", "", "site that should hold the leader when it can")
 	f.Uint64Var(&free, "min-free-disk", 1024, "MiB that must stay free; below it the node refuses writes and does not lead")
+	f.Uint64Var(&log, "max-raft-log", 128, "MiB of Raft log above which the node takes a snapshot and cuts the log")
 	f.String("passphrase-file", "", "file with the passphrase of the key files")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&format, "log-format", "text", "text or json")

@@ -33,6 +33,9 @@ type Config struct {
 	PrimarySite string
 	// MinFreeDisk in bytes: below it the node refuses writes and does not lead.
 	MinFreeDisk uint64
+	// MaxRaftLog in bytes: above it the node takes a snapshot and cuts the
+	// log; 0 for consensus's default.
+	MaxRaftLog uint64
 	// CheckConservation adds up every account after every block: for tests,
 	// it is slow.
 	CheckConservation bool

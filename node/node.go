@@ -166,6 +166,7 @@ func (n *Node) startConsensus(f tx.Founding) error {
 		OnValidators:      n.setPeers,
 		FreeDisk:          func() (uint64, error) { return freeDisk(n.dir.Path()) },
 		MinFreeDisk:       n.config.MinFreeDisk,
+		SnapshotLogBytes:  n.config.MaxRaftLog,
 		Observer:          n.metrics.observer(),
 		Logger:            n.log,
 	})
