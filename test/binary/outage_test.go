@@ -1,0 +1,254 @@
+package binary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"carbonledger/node/api"
+	"carbonledger/tx"
+)
+
+// stream submits deposits of one fen each, one after the other, and remembers
+// every receipt. What has no answer is sent again until it has one.
+type stream struct {
+	t        *testing.T
+	stop     context.CancelFunc
+	ended    chan struct{}
+	mu       sync.Mutex
+	receipts []tx.Receipt
+}
+
+// submitting begins a stream to all nodes; it ends with the test, or before.
+func submitting(n *network) *stream {
+	n.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &stream{t: n.t, stop: cancel, ended: make(chan struct{})}
+	key, client := n.privateKey("bank"), n.client(n.nodes...)
+	go func() {
+		defer close(s.ended)
+		for i := 0; ctx.Err() == nil; i++ {
+			raw, err := tx.NewTransaction(n.domain, &tx.Body{ChainId: "test", Party: "bank", Reference: fmt.Sprintf("stream-%d", i), Operations: []tx.Operation{
+				{Operation: &tx.Operation_Deposit{Deposit: &tx.Deposit{Party: "entity-1", Amount: 1}}},
+			}}, key)
+			if err == nil {
+				err = s.send(client, raw)
+			}
+			if err != nil {
+				n.t.Errorf("deposit %d: %v", i, err)
+				return
+			}
+		}
+	}()
+	n.t.Cleanup(func() { s.end() })
+	return s
+}
+
+func (s *stream) send(c *api.Client, raw []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		receipts, err := c.Submit(ctx, [][]byte{raw})
+		switch {
+		case err == nil && receipts[0].Reason == tx.Accepted:
+			s.mu.Lock()
+			s.receipts = append(s.receipts, receipts[0])
+			s.mu.Unlock()
+			return nil
+		case err == nil:
+			return receipts[0].Rejection()
+		case ctx.Err() != nil || !errors.Is(err, api.ErrUnknownOutcome) && !errors.Is(err, api.ErrWithoutEffect):
+			return err
+		}
+	}
+}
+
+func (s *stream) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.receipts)
+}
+
+// awaitMore waits until so many more have receipts: submitting goes on.
+func (s *stream) awaitMore(more int) {
+	s.t.Helper()
+	before := s.count()
+	awaitAnswer(s.t, "more receipts", func() (int, error) {
+		if now := s.count(); now < before+more {
+			return 0, fmt.Errorf("%d of %d", now-before, more)
+		}
+		return 0, nil
+	})
+}
+
+// end stops the stream and returns its receipts.
+func (s *stream) end() []tx.Receipt {
+	s.stop()
+	<-s.ended
+	return s.receipts
+}
+
+// wantEverywhere asks every node, alone, for each receipt.
+func (n *network) wantEverywhere(receipts []tx.Receipt) {
+	n.t.Helper()
+	for _, v := range n.nodes {
+		c := n.client(v)
+		for i := range receipts {
+			out, err := c.GetReceipt(context.Background(), &api.GetReceiptRequest{Id: receipts[i].Id})
+			if err != nil || !out.Found || !out.Receipt.Equal(&receipts[i]) {
+				n.t.Errorf("%s: deposit %d of %d was acknowledged with %v, now %v, %v", v.name, i+1, len(receipts), receipts[i], out, err)
+				break
+			}
+		}
+	}
+}
+
+// atSite are the validators of a site.
+func (n *network) atSite(site string) []*validator {
+	var all []*validator
+	for _, v := range n.nodes {
+		if v.site == site {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// TestSiteLost: the leader's site burns while institutions submit. The others
+// go on, nothing that was acknowledged is lost, and the site catches up.
+func TestSiteLost(t *testing.T) {
+	n := running(t, []string{"Wuhan", "Wuhan", "Shanghai", "Shanghai", "Beijing"})
+	s := submitting(n)
+	s.awaitMore(20)
+
+	// An orderly stop of the leader first, until one of a site with two leads.
+	leader := n.awaitLeader()
+	for first := true; first || leader.site == "Beijing"; first = false {
+		old := leader
+		n.signal(syscall.SIGTERM, old)
+		n.awaitExit(old, 0)
+		leader = n.awaitLeader(old)
+		s.awaitMore(20)
+		n.start(old)
+		n.awaitServing(old)
+	}
+
+	// A leader may have changed since: whoever leads now loses its site.
+	site := n.atSite(n.awaitLeader().site)
+	if len(site) != 2 {
+		t.Fatalf("the leader moved to Beijing by itself")
+	}
+	n.kill(site...)
+	s.awaitMore(50)
+	rest := n.others(site...)
+	r := command(t, "status", "--json", "--api", addresses(rest...)).must(t).parsed(t)
+	network := r["network"].(map[string]any)
+	if critical := network["critical_sites"].([]any); len(critical) != 2 {
+		t.Errorf("with one site lost the critical ones are %v, want both others", critical)
+	}
+	command(t, "status", "--api", addresses(n.nodes...)).want(t, 0, "connection refused", site[0].name)
+	for _, v := range site {
+		n.start(v)
+	}
+	s.awaitMore(20)
+	for _, v := range site {
+		n.awaitServing(v)
+	}
+
+	receipts := s.end()
+	n.awaitSame(n.nodes...)
+	n.wantEverywhere(receipts)
+	sum := n.as("auditor", "query", "money", "entity-1", "--json", "--min-height", fmt.Sprint(receipts[len(receipts)-1].Height))
+	want := fmt.Sprintf(`"yuan":"%d.%02d"`, len(receipts)/100, len(receipts)%100)
+	sum.want(t, 0, want)
+	n.as("auditor", "audit", "--k", "5").want(t, 0, "passed")
+}
+
+// fill commits blocks of so many deposits of one fen each.
+func (n *network) fill(name string, blocks, deposits int) {
+	n.t.Helper()
+	bank, c := n.privateKey("bank"), n.client(n.nodes...)
+	for b := range blocks {
+		raws := make([][]byte, deposits)
+		for i := range raws {
+			var err error
+			raws[i], err = tx.NewTransaction(n.domain, &tx.Body{ChainId: "test", Party: "bank", Reference: fmt.Sprintf("%s-%d-%d", name, b, i), Operations: []tx.Operation{
+				{Operation: &tx.Operation_Deposit{Deposit: &tx.Deposit{Party: "entity-1", Amount: 1}}},
+			}}, bank)
+			if err != nil {
+				n.t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		_, err := c.Submit(ctx, raws)
+		cancel()
+		if err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+// admit makes a data directory, protected by a passphrase, and has the ministry
+// admit its line as a non-voter.
+func (n *network) admit(name, site string) (v *validator, line string) {
+	n.t.Helper()
+	port, secret := freePorts(n.t, 3), filepath.Join(n.t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("a long passphrase\n"), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	dir := filepath.Join(n.t.TempDir(), name)
+	line = strings.TrimSpace(command(n.t, "init", "node", "--dir", dir, "--name", name, "--site", site,
+		"--p2p", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port), "--passphrase-file", secret, "--work-factor", "10").must(n.t).out)
+	n.does("ministry", "validator", "set", line)
+	v = n.add(name, site, dir, port, port+1)
+	v.flags = []string{"--passphrase-file", secret}
+	return v, line
+}
+
+// TestNewcomer: the logs were cut, so a validator that starts for the first
+// time gets a snapshot, then the rest, and then a vote.
+func TestNewcomer(t *testing.T) {
+	n := running(t, three(), "--max-raft-log", "1")
+	founders := n.nodes
+	n.fill("large", 10, 1000)
+	n.fill("small", 270, 1)
+	for _, v := range founders {
+		n.awaitStatus(v, "cuts its log", func(s *api.StatusResponse) bool { return s.LogBytes < 1<<20 })
+	}
+	newcomer, line := n.admit("chengdu-1", "Chengdu")
+	n.start(newcomer)
+	n.awaitServing(newcomer)
+	n.awaitSame(n.nodes...)
+	// Its state is the second generation: the first one was founded here, and
+	// the snapshot took its place.
+	if current, err := os.ReadFile(filepath.Join(newcomer.dir, "state", "CURRENT")); err != nil || strings.TrimSpace(string(current)) == "1" {
+		t.Errorf("the newcomer took no snapshot: CURRENT %q, %v", current, err)
+	}
+	voters := func(v *validator, want int) {
+		t.Helper()
+		r := command(t, "query", "validators", "--api", v.api).must(t)
+		if got := strings.Count(r.out, "true"); got != want {
+			t.Errorf("want %d voters:\n%s", want, r.out)
+		}
+	}
+	voters(newcomer, 3)
+	n.does("ministry", "validator", "set", line, "--voter")
+	n.awaitSame(n.nodes...)
+	voters(newcomer, 4)
+
+	// Three of four are a majority only with the newcomer's vote.
+	n.kill(founders[0])
+	n.awaitLeader()
+	n.asAt(n.others(founders[0]), "bank", "deposit", "--to", "entity-2", "--yuan", "12.34", "--yes").must(t)
+	n.start(founders[0])
+	n.awaitServing(founders[0])
+	n.awaitSame(n.nodes...)
+	n.asAt([]*validator{newcomer}, "auditor", "query", "money").want(t, 0, "entity-1  102.70", "entity-2  12.34")
+	n.asAt([]*validator{newcomer}, "auditor", "audit", "--k", "4").want(t, 0, "passed")
+}
