@@ -101,10 +101,13 @@ type Config struct {
 
 	// CheckConservation adds up every account after every block (tests).
 	CheckConservation bool
-	// OnValidators is told whom to admit, at start and whenever it changes: the
-	// validators that the ledger lists, and those it does no longer as long as
-	// Raft still counts on them. It must not block.
+	// OnValidators is told the validators that the ledger lists, at start and
+	// whenever they change; it must not block. A removed one is needed no more:
+	// Raft counts the votes of a new configuration from the moment that its leader
+	// has it.
 	OnValidators func([]tx.Validator)
+	// Now is the clock that a leader stamps blocks with; nil for the machine's.
+	Now func() time.Time
 	// FreeDisk says how many bytes the data directory may still take; below
 	// MinFreeDisk the node hands over leadership and refuses submissions.
 	FreeDisk    func() (uint64, error)
@@ -143,6 +146,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.FS == nil {
 		c.FS = vfs.Default
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.OnValidators == nil {
 		c.OnValidators = func([]tx.Validator) {}

@@ -40,7 +40,6 @@ func (n *Node) keepHouse(ctx context.Context) {
 			}
 			saved = time.Now()
 		}
-		n.admission.settle(n.raft.GetConfiguration().Configuration().Servers)
 		if n.cfg.Log.Bytes() > n.cfg.SnapshotLogBytes && !n.snapshotting.Swap(true) {
 			n.run(func(context.Context) { defer n.snapshotting.Store(false); n.snapshot() })
 		}
@@ -247,7 +246,7 @@ func (n *Node) reloadValidators() {
 		return
 	}
 	n.validators.Store(&list)
-	n.admission.list(list)
+	n.cfg.OnValidators(list)
 	keep := map[string]bool{}
 	for _, v := range list {
 		keep[v.Name] = true

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"carbonledger/state"
 	"carbonledger/tx"
@@ -111,7 +112,8 @@ func newMachine(fs vfs.FS, snapshots raft.SnapshotStore) (*machine, error) {
 		Name: "n1", Key: testKey("node/n1"), Founding: testFounding, Verifier: testVerifier, FS: fs, StateDir: "data/state",
 		Snapshots: snapshots, Timing: LoopbackTiming, Logger: slog.New(slog.DiscardHandler),
 	}
-	n := &Node{cfg: c, agreement: newAgreement(), admission: newAdmission(func([]tx.Validator) {}), done: make(chan struct{}),
+	c.Now, c.OnValidators = time.Now, func([]tx.Validator) {}
+	n := &Node{cfg: c, agreement: newAgreement(), done: make(chan struct{}),
 		reporting: map[string]context.CancelFunc{}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	var err error

@@ -22,7 +22,6 @@ type Node struct {
 	pool      *pool
 	memory    *memory
 	agreement *agreement
-	admission *admission
 
 	// raft is nil until the peers have been asked what they remember.
 	raft    *raft.Raft
@@ -62,7 +61,7 @@ func Start(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		cfg: cfg, pool: newPool(cfg.PoolBytes), agreement: newAgreement(), admission: newAdmission(cfg.OnValidators),
+		cfg: cfg, pool: newPool(cfg.PoolBytes), agreement: newAgreement(),
 		started: make(chan struct{}), halted: make(chan struct{}), done: make(chan struct{}), reporting: map[string]context.CancelFunc{},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())

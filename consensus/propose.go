@@ -118,7 +118,7 @@ func (n *Node) emptyBlockDue(last time.Time) bool {
 	if n.cfg.Founding.ScriptClock {
 		return false
 	}
-	gap := time.Since(time.UnixMilli(int64(n.Ledger().Head().Time)))
+	gap := n.cfg.Now().Sub(time.UnixMilli(int64(n.Ledger().Head().Time)))
 	return time.Since(last) >= n.cfg.Timing.Idle || gap > maxGap
 }
 
@@ -129,7 +129,7 @@ func (n *Node) proposeBlock(raws [][]byte, parts []part) (flight, error) {
 	head := n.Ledger().Head()
 	block := tx.Block{
 		Proposer:      n.cfg.Name,
-		Stamp:         tx.Instant(time.Now().UnixMilli()),
+		Stamp:         tx.Instant(n.cfg.Now().UnixMilli()),
 		AppliedHeight: head.Height,
 		AppliedHash:   head.Hash,
 		Transactions:  raws,

@@ -138,7 +138,7 @@ func (n *Node) hear(from string, r report) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.peer(from)
-	p.heard, p.offset, p.full = time.Now(), time.Until(time.UnixMilli(r.Clock)), r.Full
+	p.heard, p.offset, p.full = time.Now(), time.UnixMilli(r.Clock).Sub(n.cfg.Now()), r.Full
 	if last := len(p.waiting); r.Attestation.Height < p.height || last > 0 && p.waiting[last-1].Height >= r.Attestation.Height {
 		return
 	}
@@ -231,7 +231,7 @@ func (n *Node) reportOver(ctx context.Context, conn net.Conn) {
 		own := n.agreement.own
 		n.agreement.mu.Unlock()
 		_ = conn.SetWriteDeadline(time.Now().Add(4 * n.cfg.Timing.Lease))
-		if err := to.Encode(report{own, time.Now().UnixMilli(), n.memory.mine(), n.diskFull() != nil}); err != nil {
+		if err := to.Encode(report{own, n.cfg.Now().UnixMilli(), n.memory.mine(), n.diskFull() != nil}); err != nil {
 			return
 		}
 		if !n.waitOwnMove(ctx, own.Height, tick.C) {

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"carbonledger/tx"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
@@ -31,6 +34,8 @@ type Options struct {
 	SnapshotLogBytes, TrailingLogs uint64
 	// Seed of what a crash loses.
 	Seed uint64
+	// PrimarySite is preferred for the leader; empty for no preference.
+	PrimarySite string
 	// NoConservation leaves out the check after every block (long runs).
 	NoConservation bool
 	Logger         *slog.Logger
@@ -58,13 +63,48 @@ type Node struct {
 	FS         *vfs.MemFS
 	Generation int
 	// Up: the process runs, as far as the test knows.
-	Up  bool
+	Up bool
+	// Clock is how far its clock is ahead, in nanoseconds.
+	Clock atomic.Int64
+	// Full: its disk has less room than the node wants.
+	Full atomic.Bool
+	// Broken: every sync of its Raft log fails.
+	Broken atomic.Bool
+
 	log *raftlog.Store
+}
+
+// ErrBroken is how the disk of a broken node fails.
+var ErrBroken = errors.New("injected: input/output error")
+
+// disk is the node's, with its faults.
+func (n *Node) disk() vfs.FS {
+	return errorfs.Wrap(n.FS, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
+		if sync && n.Broken.Load() && strings.HasPrefix(op.Path, "raftlog") {
+			return ErrBroken
+		}
+		return nil
+	}))
+}
+
+func (n *Node) now() time.Time { return time.Now().Add(time.Duration(n.Clock.Load())) }
+
+const minFreeDisk = 100 << 20
+
+func (n *Node) freeDisk() (uint64, error) {
+	if n.Full.Load() {
+		return minFreeDisk - 1, nil
+	}
+	return minFreeDisk, nil
 }
 
 // New founds a cluster and starts all of it. It is stopped when the test ends.
 func New(t testing.TB, o Options) *Cluster {
 	f := Founding(o.Voters, o.Entities, o.ScriptClock)
+	if !o.ScriptClock {
+		f.Start = tx.Instant(time.Now().UnixMilli())
+	}
 	c := &Cluster{
 		Parties:  Parties{Domain: f.Hash, ChainID: f.ChainID},
 		Founding: f, Wire: NewWire(), Nodes: map[string]*Node{}, t: t, options: o,
@@ -105,7 +145,8 @@ func (c *Cluster) TryStart(name string) error {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	logger = logger.With("node", name)
-	log, err := raftlog.Open("raftlog", raftlog.Options{FS: n.FS, Logger: logger})
+	disk := n.disk()
+	log, err := raftlog.Open("raftlog", raftlog.Options{FS: disk, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -116,8 +157,10 @@ func (c *Cluster) TryStart(name string) error {
 	node, err := consensus.Start(consensus.Config{
 		Name: name, Incarnation: Incarnation(name, n.Generation), Key: c.Key("node/" + name),
 		Founding: c.Founding, Verifier: tx.NewVerifier(c.Domain),
-		StateDir: "state", FS: n.FS, Log: log, Snapshots: snapshots, Network: c.Wire.At(name),
-		Timing:           consensus.LoopbackTiming,
+		StateDir: "state", FS: disk, Log: log, Snapshots: snapshots, Network: c.Wire.At(name),
+		Timing: consensus.LoopbackTiming, PrimarySite: c.options.PrimarySite,
+		Now: n.now, FreeDisk: n.freeDisk, MinFreeDisk: minFreeDisk,
+		OnValidators:     func(all []tx.Validator) { c.Wire.admit(name, all) },
 		SnapshotLogBytes: c.options.SnapshotLogBytes, TrailingLogs: c.options.TrailingLogs,
 		CheckConservation: !c.options.NoConservation, Logger: logger,
 	})
@@ -138,7 +181,7 @@ func (c *Cluster) Stop(name string) {
 	c.t.Helper()
 	n := c.Nodes[name]
 	n.Up = false
-	if err := errors.Join(n.Shutdown(context.Background()), n.log.Close()); err != nil {
+	if err := errors.Join(n.Shutdown(context.Background()), n.log.Close()); err != nil && !n.Broken.Load() {
 		c.t.Errorf("stop %s: %v", name, err)
 	}
 	c.Wire.Leave(name)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"carbonledger/consensus"
+	"carbonledger/tx"
 )
 
 // Wire carries streams between the nodes of a cluster through pipes. It can be
@@ -16,11 +17,15 @@ type Wire struct {
 	listeners map[string]map[string]*listener
 	cut       map[[2]string]bool
 	open      map[*conn]bool
+	// admits says whom a node lets in; a node that is not in it lets in all.
+	admits map[string]map[string]bool
+	// mute streams carry nothing: see Mute.
+	mute map[string]bool
 }
 
 // NewWire makes a wire that connects everyone.
 func NewWire() *Wire {
-	return &Wire{listeners: map[string]map[string]*listener{}, cut: map[[2]string]bool{}, open: map[*conn]bool{}}
+	return &Wire{listeners: map[string]map[string]*listener{}, cut: map[[2]string]bool{}, open: map[*conn]bool{}, admits: map[string]map[string]bool{}, mute: map[string]bool{}}
 }
 
 // At is the wire as the node of this name sees it.
@@ -29,12 +34,53 @@ func (w *Wire) At(name string) consensus.Network { return port{w, name} }
 // Cut separates a from each of others, both ways.
 func (w *Wire) Cut(a string, others ...string) {
 	w.mu.Lock()
-	var broken []*conn
 	for _, b := range others {
 		w.cut[[2]string{a, b}], w.cut[[2]string{b, a}] = true, true
 	}
+	w.mu.Unlock()
+	w.hangUp(func(c *conn) bool { return w.cut[[2]string{c.local, c.remote}] })
+}
+
+// Mute holds up, or lets through again, all streams of a name, as a peer does
+// that is too slow for them.
+func (w *Wire) Mute(stream string, on bool) {
+	w.mu.Lock()
+	w.mute[stream] = on
+	w.mu.Unlock()
+	w.hangUp(func(c *conn) bool { return on && c.stream == stream })
+}
+
+// Open is how many streams two nodes have between each other.
+func (w *Wire) Open(a, b string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for c := range w.open {
-		if w.cut[[2]string{c.local, c.remote}] {
+		if c.local == a && c.remote == b {
+			n++
+		}
+	}
+	return n
+}
+
+// admit makes a node let in nobody but these, and closes what it has open with
+// others, as the real host does.
+func (w *Wire) admit(name string, all []tx.Validator) {
+	names := map[string]bool{name: true}
+	for _, v := range all {
+		names[v.Name] = true
+	}
+	w.mu.Lock()
+	w.admits[name] = names
+	w.mu.Unlock()
+	w.hangUp(func(c *conn) bool { return c.local == name && !names[c.remote] || c.remote == name && !names[c.local] })
+}
+
+// hangUp closes streams; which is called with the lock held.
+func (w *Wire) hangUp(which func(*conn) bool) {
+	w.mu.Lock()
+	var broken []*conn
+	for c := range w.open {
+		if which(c) {
 			broken = append(broken, c)
 		}
 	}
@@ -44,19 +90,15 @@ func (w *Wire) Cut(a string, others ...string) {
 	}
 }
 
+// strangers says whether one of two nodes does not let the other in. Callers
+// hold the lock.
+func (w *Wire) strangers(a, b string) bool {
+	return w.admits[a] != nil && !w.admits[a][b] || w.admits[b] != nil && !w.admits[b][a]
+}
+
 // Leave breaks every stream of a node, as the end of its host does.
 func (w *Wire) Leave(name string) {
-	w.mu.Lock()
-	var broken []*conn
-	for c := range w.open {
-		if c.local == name || c.remote == name {
-			broken = append(broken, c)
-		}
-	}
-	w.mu.Unlock()
-	for _, c := range broken {
-		_ = c.Close()
-	}
+	w.hangUp(func(c *conn) bool { return c.local == name || c.remote == name })
 }
 
 // Heal connects everyone again.
@@ -89,7 +131,11 @@ func (p port) Listen(name string) (net.Listener, error) {
 func (p port) Dial(ctx context.Context, to, name string) (net.Conn, error) {
 	w := p.wire
 	w.mu.Lock()
-	if w.cut[[2]string{p.name, to}] {
+	if w.strangers(p.name, to) {
+		w.mu.Unlock()
+		return nil, fmt.Errorf("cluster: %s and %s do not admit each other", p.name, to)
+	}
+	if w.cut[[2]string{p.name, to}] || w.mute[name] {
 		w.mu.Unlock()
 		// A cut line says nothing: the caller finds out when its time is up.
 		<-ctx.Done()
@@ -101,7 +147,7 @@ func (p port) Dial(ctx context.Context, to, name string) (net.Conn, error) {
 		return nil, fmt.Errorf("cluster: %s does not listen for %s", to, name)
 	}
 	near, far := net.Pipe()
-	a, b := &conn{near, w, p.name, to}, &conn{far, w, to, p.name}
+	a, b := &conn{near, w, name, p.name, to}, &conn{far, w, name, to, p.name}
 	w.open[a], w.open[b] = true, true
 	w.mu.Unlock()
 	select {
@@ -151,8 +197,8 @@ func (a address) String() string  { return string(a) }
 
 type conn struct {
 	net.Conn
-	wire          *Wire
-	local, remote string
+	wire                  *Wire
+	stream, local, remote string
 }
 
 func (c *conn) LocalAddr() net.Addr  { return address(c.local) }
