@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,7 +171,16 @@ func (m *machine) close() error { m.cancel(); return m.stores.close() }
 
 // shelf is a raft.SnapshotStore whose content survives a crash once a sink is
 // closed, which is what Raft's own store on files promises.
-type shelf struct{ kept []kept }
+type shelf struct {
+	mu   sync.Mutex
+	kept []kept
+}
+
+func (s *shelf) put(more ...kept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = append(s.kept, more...)
+}
 
 type kept struct {
 	meta    raft.SnapshotMeta
@@ -203,13 +213,17 @@ func (s *shelf) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	return nil, nil, fmt.Errorf("no snapshot %s", id)
 }
 
-func (s *shelf) clone() *shelf { return &shelf{slices.Clone(s.kept)} }
+func (s *shelf) clone() *shelf {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &shelf{kept: slices.Clone(s.kept)}
+}
 
 func (k *sink) ID() string    { return k.meta.ID }
 func (k *sink) Cancel() error { return nil }
 
 func (k *sink) Close() error {
-	k.to.kept = append(k.to.kept, kept{k.meta, k.Bytes()})
+	k.to.put(kept{k.meta, k.Bytes()})
 	return nil
 }
 

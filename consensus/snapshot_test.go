@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,7 +31,7 @@ func life(fs vfs.FS, h *history, own, leaders *shelf, at func(logged uint64)) er
 	at(30)
 	m.hand(h, 21, 30)
 	// The leader's snapshot is on this node's shelf before it is restored.
-	own.kept = append(own.kept, leaders.kept...)
+	own.put(leaders.kept...)
 	_, content, err := leaders.Open("snapshot-50")
 	if err != nil {
 		return err
@@ -86,16 +87,19 @@ func TestCrashAnywhere(t *testing.T) {
 		own    *shelf
 		logged uint64
 	}
+	var mu sync.Mutex // Pebble also writes beside the test
 	var crashes []crash
 	var logged uint64
 	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			mu.Lock()
+			defer mu.Unlock()
 			c := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[r.IntN(3)], RNG: r})
 			crashes = append(crashes, crash{op.Path, c, own.clone(), logged})
 		}
 		return nil
 	}))
-	must(t, life(fs, h, own, leaders, func(n uint64) { logged = n }))
+	must(t, life(fs, h, own, leaders, func(n uint64) { mu.Lock(); defer mu.Unlock(); logged = n }))
 	touched := map[string]bool{}
 	for i, c := range crashes {
 		for _, part := range []string{"checkpoint-", currentFile, "00000001", "00000002"} {
@@ -119,6 +123,7 @@ func TestFailAnywhere(t *testing.T) {
 	for n := 0; ; n++ {
 		disk, own := vfs.NewCrashableMem(), &shelf{}
 		var logged uint64
+		var mu sync.Mutex
 		count, failed := 0, ""
 		fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			switch op.Kind {
@@ -128,6 +133,8 @@ func TestFailAnywhere(t *testing.T) {
 			if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
 				return nil
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if count++; count == n+1 {
 				failed = op.Path
 				return errEIO
@@ -135,7 +142,10 @@ func TestFailAnywhere(t *testing.T) {
 			return nil
 		}))
 		err := life(fs, h, own, leaders, func(n uint64) { logged = n })
-		if failed == "" {
+		mu.Lock()
+		done := failed == ""
+		mu.Unlock()
+		if done {
 			if n < 100 {
 				t.Errorf("only %d writes", n)
 			}

@@ -108,10 +108,13 @@ func TestCrashAnywhere(t *testing.T) {
 		fs            vfs.FS
 		before, after image
 	}
+	var mu sync.Mutex // Pebble also writes beside the test
 	var crashes []crash
 	var before, after image
 	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, percent := range []int{0, 50, 100} {
 				c := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: r})
 				crashes = append(crashes, crash{c, before, after})
@@ -120,14 +123,19 @@ func TestCrashAnywhere(t *testing.T) {
 		return nil
 	}))
 	s := open(t, fs)
-	for range 80 {
-		var do func(*raftlog.Store) error
-		after, do = before.step(r, size)
+	const steps = 50
+	for range steps {
+		mu.Lock()
+		next, do := before.step(r, size)
+		after = next
+		mu.Unlock()
 		must(t, do(s))
+		mu.Lock()
 		before = after
+		mu.Unlock()
 	}
 	must(t, s.Close())
-	if len(crashes) < 3*2*80 {
+	if len(crashes) < 3*2*steps {
 		t.Fatalf("only %d crashes", len(crashes))
 	}
 	for i, c := range crashes {
@@ -158,6 +166,9 @@ func TestCrashWhileFlushing(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		if crashed == 12 {
+			return nil
+		}
 		least := stored.Load()
 		c := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: r})
 		most := tried.Load()
