@@ -19,6 +19,8 @@ var (
 	ErrNoLeader = errors.New("no leader is known: nothing was submitted; try again")
 	// ErrOverloaded: this node refuses to take more; nothing happened.
 	ErrOverloaded = errors.New("too much waits already: nothing was submitted; try again later")
+	// ErrDiskFull: this node takes no more until there is room; nothing happened.
+	ErrDiskFull = errors.New("the disk is nearly full: nothing was submitted")
 	// ErrUnknownOutcome: the transactions may or may not have been committed.
 	ErrUnknownOutcome = errors.New("the outcome is unknown: send the same bytes again")
 	// ErrDiverged: this replica's state differs from a majority's.

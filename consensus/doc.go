@@ -8,8 +8,8 @@
 // height, so an acknowledged transaction is not only stored but executed
 // alike by a majority.
 //
-// What is promised to the caller of Submit: a receipt is final. ErrNoLeader and
-// ErrOverloaded mean that nothing happened. ErrUnknownOutcome means that the
+// What is promised to the caller of Submit: a receipt is final. ErrNoLeader,
+// ErrOverloaded and ErrDiskFull mean that nothing happened. ErrUnknownOutcome means that the
 // transactions may or may not be on the ledger: sending the same bytes again
 // tells which, and is always safe.
 package consensus

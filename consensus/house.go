@@ -220,9 +220,10 @@ func (n *Node) watchDisk() {
 	}
 	free, err := n.cfg.FreeDisk()
 	if err == nil && free < n.cfg.MinFreeDisk {
-		err = fmt.Errorf("%w: the data directory has %d MiB free, %d MiB are the least: free some space", ErrOverloaded, free>>20, n.cfg.MinFreeDisk>>20)
+		err = fmt.Errorf("consensus: %w: the data directory of %s has %d MiB free, %d MiB are the least: free some space, or submit to another node",
+			ErrDiskFull, n.cfg.Name, free>>20, n.cfg.MinFreeDisk>>20)
 	} else if err != nil {
-		err = fmt.Errorf("%w: the free space of the data directory is not known: %v", ErrOverloaded, err)
+		err = fmt.Errorf("consensus: %w: the free space of the data directory is not known: %v", ErrDiskFull, err)
 	}
 	n.disk.Store(&err)
 }

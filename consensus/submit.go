@@ -16,8 +16,8 @@ import (
 // Submit commits transactions in the given order and returns a receipt for
 // each. It works on any node, and goes on through changes of leader until ctx
 // is done. Its errors are a *tx.Rejection (a transaction that no honest leader
-// puts into a block; nothing happened), ErrNoLeader, ErrOverloaded and
-// ErrStopping (nothing happened), or ErrUnknownOutcome.
+// puts into a block; nothing happened), ErrNoLeader, ErrOverloaded,
+// ErrDiskFull and ErrStopping (nothing happened), or ErrUnknownOutcome.
 func (n *Node) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) {
 	if len(raws) == 0 {
 		return nil, nil
@@ -114,6 +114,7 @@ const (
 	codeOverloaded
 	codeUnknown
 	codeRejected
+	codeDiskFull
 )
 
 // maxForwardBytes bounds what one forwarded request may hold.
@@ -157,6 +158,9 @@ func decodeAnswer(code byte, list [][]byte, want int) ([]tx.Receipt, error) {
 		return receipts, nil
 	case code == codeNoLeader:
 		return nil, ErrNoLeader
+	case code == codeDiskFull:
+		// It hands over as soon as a voter can lead that has room.
+		return nil, fmt.Errorf("%w (the leader's disk is nearly full)", ErrNoLeader)
 	case code == codeOverloaded:
 		return nil, ErrOverloaded
 	case code == codeRejected && len(list) == 1:
@@ -206,6 +210,8 @@ func (n *Node) serveSubmits(ctx context.Context, conn net.Conn) {
 		list = [][]byte{b}
 	case errors.Is(err, ErrOverloaded):
 		code = codeOverloaded
+	case errors.Is(err, ErrDiskFull):
+		code = codeDiskFull
 	case errors.Is(err, ErrNoLeader):
 		code = codeNoLeader
 	default:

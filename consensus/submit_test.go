@@ -90,6 +90,7 @@ func TestDecodeAnswer(t *testing.T) {
 		{"noise", codeReceipts, [][]byte{accepted, []byte("noise")}, ErrUnknownOutcome},
 		{"no leader", codeNoLeader, nil, ErrNoLeader},
 		{"overloaded", codeOverloaded, nil, ErrOverloaded},
+		{"full", codeDiskFull, nil, ErrNoLeader},
 		{"unknown", codeUnknown, nil, ErrUnknownOutcome},
 		{"rejected without a reason", codeRejected, [][]byte{accepted}, ErrUnknownOutcome},
 		{"rejected with noise", codeRejected, [][]byte{[]byte("noise")}, ErrUnknownOutcome},

@@ -21,7 +21,7 @@ func (b *backend) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, erro
 		return receipts, nil
 	case errors.Is(err, consensus.ErrUnknownOutcome):
 		return nil, fmt.Errorf("%w (%w)", api.ErrUnknownOutcome, err)
-	case errors.Is(err, consensus.ErrOverloaded):
+	case errors.Is(err, consensus.ErrOverloaded), errors.Is(err, consensus.ErrDiskFull):
 		return nil, fmt.Errorf("%w (%w)", api.ErrOverloaded, err)
 	case errors.Is(err, consensus.ErrNoLeader), errors.Is(err, consensus.ErrStopping):
 		return nil, fmt.Errorf("%w (%w)", api.ErrWithoutEffect, err)

@@ -15,6 +15,14 @@ func (c *Cluster) LoseLog(name string) {
 	}
 }
 
+// LoseState takes the ledger's state from the disk of a node that is down, as
+// an operator does who moves it away.
+func (c *Cluster) LoseState(name string) {
+	if err := c.Nodes[name].FS.RemoveAll("state"); err != nil {
+		c.t.Fatalf("lose the state of %s: %v", name, err)
+	}
+}
+
 // FlipHolding flips one bit of a balance in the state of a running node:
 // it is stopped in order, its newest state changed on disk, and started again.
 func (c *Cluster) FlipHolding(name, party, instrument string) error {

@@ -47,7 +47,7 @@ func (s *story) run(d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "cluster":
 		out, err = s.cluster(d)
-	case "issue", "transfer", "again", "validator":
+	case "issue", "transfer", "again", "validator", "remove":
 		out, err = s.submit(d)
 	case "cut":
 		node, from := arg(d, "node"), strings.Split(arg(d, "from"), ",")
@@ -72,6 +72,16 @@ func (s *story) run(d *datadriven.TestData) string {
 		s.c.Add(arg(d, "node"), s.c.Nodes[arg(d, "node")].Generation)
 	case "lose-log":
 		s.c.LoseLog(arg(d, "node"))
+	case "lose-state":
+		s.c.LoseState(arg(d, "node"))
+	case "fill", "free":
+		for _, name := range strings.Split(arg(d, "node"), ",") {
+			s.c.Nodes[name].Full.Store(d.Cmd == "fill")
+		}
+	case "leader":
+		out = s.c.Leader(strings.Split(arg(d, "among"), ",")...) + " leads\n"
+	case "streams":
+		out = s.streams(arg(d, "node"))
 	case "snapshot":
 		err = s.c.Nodes[arg(d, "node")].Snapshot()
 	case "log":
@@ -148,6 +158,9 @@ func (s *story) operation(d *datadriven.TestData) (party string, op tx.Operation
 		return arg(d, "from"), tx.Operation{Operation: &tx.Operation_Transfer{Transfer: &tx.Transfer{
 			To: arg(d, "to"), Instrument: arg(d, "instrument"), Tonnes: tonnes}}}
 	}
+	if d.Cmd == "remove" {
+		return "ministry", tx.Operation{Operation: &tx.Operation_RemoveValidator{RemoveValidator: &tx.RemoveValidator{Name: arg(d, "name")}}}
+	}
 	v := s.c.Validator(arg(d, "name"), arg(d, "site"), number(d, "generation", 1), arg(d, "voter") == "true")
 	return "ministry", tx.Operation{Operation: &tx.Operation_SetValidator{SetValidator: &tx.SetValidator{Validator: v}}}
 }
@@ -198,8 +211,25 @@ func (s *story) stopped(name string) (string, error) {
 	return name + " stopped: " + s.anonymous(s.c.Nodes[name].Err().Error()) + "\n", nil
 }
 
+// streams waits until a node has no streams with the others, at most a minute.
+func (s *story) streams(name string) string {
+	open := -1
+	for range 6000 {
+		open = 0
+		for _, other := range s.c.Names {
+			open += s.c.Wire.Open(name, other)
+		}
+		if open == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Sprintf("%s has %d streams open\n", name, open)
+}
+
 // anonymous leaves out of a message what differs from run to run: hashes, and
-// which of several peers answered first.
+// which of several peers answered first. A transaction of the story goes by its
+// reference.
 func (s *story) anonymous(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words {
@@ -207,10 +237,19 @@ func (s *story) anonymous(text string) string {
 			words[i] = "(PEER"
 		}
 		if bare := strings.Trim(w, ",():."); len(bare) == 64 {
-			words[i] = strings.Replace(w, bare, "HASH", 1)
+			words[i] = strings.Replace(w, bare, s.reference(bare), 1)
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+func (s *story) reference(id string) string {
+	for ref, raw := range s.raws {
+		if got, err := tx.TransactionID(s.c.Domain, raw); err == nil && got.String() == id {
+			return ref
+		}
+	}
+	return "HASH"
 }
 
 // serving waits until the nodes say that they serve, or that they do not.
