@@ -33,6 +33,9 @@ func (d Directory) Blocks(ctx context.Context, from uint64, take func(tx.BlockRe
 		if errors.Is(err, os.ErrNotExist) && height > newest {
 			return nil
 		}
+		if errors.Is(err, os.ErrNotExist) {
+			return &Difference{Height: height, Transaction: -1, What: fmt.Sprintf("%s is missing, there are later ones", d.file(height))}
+		}
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
