@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"carbonledger/node/datadir"
 	"carbonledger/p2p"
 	"carbonledger/state"
+	"carbonledger/state/disk"
 	"carbonledger/tx"
 
 	"github.com/hashicorp/go-hclog"
@@ -119,7 +121,7 @@ func (n *Node) checkIdentity(f *tx.Founding) error {
 	incarnation := sha256Of(n.dir.Incarnation())
 	for _, v := range f.Validators {
 		if v.Name == n.dir.Name() && (string(v.NodeKey) != string(n.nodeKey().Public().Key) || string(v.IncarnationSha256) != string(incarnation[:])) {
-			return fmt.Errorf("node: genesis names the validator %s with another node key or incarnation than %s has: use the data directory of that line, or a genesis made with this one's line", v.Name, n.config.Data)
+			return fmt.Errorf("node: genesis names the validator %s with another node key or incarnation than %s has: use the data directory of that line, or a genesis made with this one's line; after a lost disk make a directory with a new name and have it admitted", v.Name, n.config.Data)
 		}
 	}
 	return nil
@@ -170,6 +172,15 @@ func (n *Node) startConsensus(f tx.Founding) error {
 		Observer:          n.metrics.observer(),
 		Logger:            n.log,
 	})
+	return n.remedy(err)
+}
+
+// remedy says what helps against a damaged state, which nothing else depends
+// on. What helps against a damaged Raft log that says itself.
+func (n *Node) remedy(err error) error {
+	if errors.Is(err, disk.ErrDamaged) && strings.Contains(err.Error(), n.dir.State()) {
+		return fmt.Errorf("%w; once the disk is good, move %s away and start: it is made again from the newest snapshot and the Raft log; if the node stops again, its snapshot has the fault: treat the disk as lost", err, n.dir.State())
+	}
 	return err
 }
 
@@ -226,7 +237,7 @@ func (n *Node) watch() {
 		case <-n.stopping:
 			return
 		case <-n.consensus.Done():
-			n.fail(n.consensus.Err())
+			n.fail(n.remedy(n.consensus.Err()))
 			return
 		case <-tick.C:
 			n.api.SetServing(n.consensus.Status().Serving)
