@@ -33,6 +33,8 @@ func (s service) Blocks(in *BlocksRequest, stream Ledger_BlocksServer) error {
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
+	case <-s.stopping.Done():
+		return s.ended(stream.Context())
 	default:
 		return overloaded("too many streams of blocks")
 	}
