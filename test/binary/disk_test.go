@@ -1,0 +1,245 @@
+package binary
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"carbonledger/state/disk"
+	"carbonledger/tx"
+)
+
+// newest is the last file of a directory in order of name, with this ending.
+func newest(t *testing.T, dir, ending string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"+ending))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s has no file *%s (%v)", dir, ending, err)
+	}
+	return slices.Max(files)
+}
+
+// flip changes one bit of a file, counted from its end where at is negative,
+// and returns what puts it right again.
+func flip(t *testing.T, path string, at int) (restore func()) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := slices.Clone(content)
+	damaged[(at+len(content))%len(content)] ^= 0x01
+	write := func(b []byte) {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(damaged)
+	return func() { write(content) }
+}
+
+// size of a file.
+func size(t *testing.T, path string) int {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Size())
+}
+
+// refuses starts a node that must end with exit code 1 and these words.
+func (n *network) refuses(v *validator, words ...string) {
+	n.t.Helper()
+	n.start(v)
+	said := n.awaitExit(v, 1)
+	said = said[strings.LastIndex(said, "carbonledger: "):]
+	for _, w := range words {
+		if !strings.Contains(said, w) {
+			n.t.Errorf("%s says nothing of %q:\n%s", v.name, w, said)
+		}
+	}
+}
+
+// stateDir is where a validator's live ledger lies: restoring a snapshot begins
+// a new generation.
+func stateDir(t *testing.T, v *validator) string {
+	t.Helper()
+	current, err := os.ReadFile(filepath.Join(v.dir, "state", "CURRENT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	generation, err := strconv.Atoi(strings.TrimSpace(string(current)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(v.dir, "state", fmt.Sprintf("%08d", generation))
+}
+
+// TestDamagedFiles: a byte flips in a node that is down. It says so and names
+// the file and the remedy, and the remedy works.
+func TestDamagedFiles(t *testing.T) {
+	n := running(t, three(), "--max-raft-log", "1")
+	// Enough for a snapshot, which writes the state out.
+	n.fill("before", 10, 1000)
+	v := n.others(n.awaitLeader())[0]
+	awaitAnswer(t, "a snapshot of "+v.name, func() (string, error) {
+		files, err := filepath.Glob(filepath.Join(stateDir(t, v), "*.sst"))
+		if err == nil && len(files) == 0 {
+			err = errors.New("no table yet")
+		}
+		return "", err
+	})
+	n.stop(v)
+
+	// No more snapshots here, which would take the damage over.
+	v.flags = []string{"--max-raft-log", "128"}
+
+	t.Run("raft log", func(t *testing.T) {
+		log := newest(t, filepath.Join(v.dir, "raft"), ".log")
+		for _, at := range []int{20, size(t, log) / 2} {
+			restore := flip(t, log, at)
+			n.refuses(v, "raft's log is damaged", filepath.Base(log), "remove the node's data directory and let it rejoin as a new validator")
+			restore()
+		}
+	})
+	t.Run("identity", func(t *testing.T) {
+		restore := flip(t, filepath.Join(v.dir, "incarnation"), 5)
+		n.refuses(v, filepath.Join(v.dir, "incarnation"), "does not fit the public line", "init node")
+		restore()
+		restore = flip(t, filepath.Join(v.dir, "node.key"), -10)
+		n.refuses(v, filepath.Join(v.dir, "node.key"))
+		restore()
+	})
+	t.Run("state at start", func(t *testing.T) {
+		table := newest(t, stateDir(t, v), ".sst")
+		for _, at := range []int{20, -100} {
+			restore := flip(t, table, at)
+			n.refuses(v, table, "the store is damaged", "move "+filepath.Join(v.dir, "state")+" away and start")
+			restore()
+		}
+	})
+	// What the start does not read is found when somebody reads it.
+	t.Run("state when read", func(t *testing.T) {
+		table := newest(t, stateDir(t, v), ".sst")
+		// The last eighth holds blocks, which only auditors read.
+		flip(t, table, -size(t, table)/8)
+		n.start(v)
+		n.awaitServing(v)
+		n.asAt([]*validator{v}, "auditor", "audit").want(t, 1, "this node failed to read its state", "checksum mismatch")
+		if said := n.awaitExit(v, 1); !strings.Contains(said, table) || !strings.Contains(said, "the store is damaged") {
+			t.Errorf("%s does not name the damaged table:\n%s", v.name, said)
+		}
+		if err := os.Rename(filepath.Join(v.dir, "state"), filepath.Join(v.dir, "state.damaged")); err != nil {
+			t.Fatal(err)
+		}
+		n.start(v)
+		n.awaitServing(v)
+		n.awaitSame(n.nodes...)
+		n.asAt([]*validator{v}, "auditor", "audit").want(t, 0, "passed")
+	})
+	t.Run("stored block", func(t *testing.T) { alteredBlock(t, n, v) })
+}
+
+// alteredBlock: somebody with root changes one byte of a block that a node has
+// stored, with good checksums. The node does not notice; an auditor does.
+func alteredBlock(t *testing.T, n *network, v *validator) {
+	const height = 4
+	n.stop(v)
+	db, err := disk.Open(stateDir(t, v), disk.Options{DisableWAL: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := binary.BigEndian.AppendUint64([]byte{0x84}, height)
+	value, closer, err := db.Get(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record tx.BlockRecord
+	if err := errors.Join(record.Unmarshal(value), closer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	record.Block[len(record.Block)/2] ^= 0x01
+	altered, err := record.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.NewBatch()
+	if err := errors.Join(b.Set(key, altered, nil), db.Commit(b, false), db.Flush(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n.start(v)
+	n.awaitServing(v)
+	n.asAt([]*validator{v}, "auditor", "audit").want(t, 1, "failed", "the history is wrong at height 4, transaction ")
+	r := n.asAt([]*validator{v}, "auditor", "audit", "--json").want(t, 1).parsed(t)
+	if d := r["difference"].(map[string]any); d["height"] != float64(height) {
+		t.Errorf("the report names %v, want height %d", d, height)
+	}
+	n.asAt(n.others(v), "auditor", "audit").want(t, 0, "passed")
+}
+
+// copyOf a data directory, as a backup program makes it.
+func copyOf(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v: %s", from, err, out)
+	}
+}
+
+// TestRolledBackDirectory: a node whose data directory is an old copy has
+// forgotten what it acknowledged, and one whose disk is new has no vote. Neither
+// takes part; a directory with a new name does, once it is admitted.
+func TestRolledBackDirectory(t *testing.T) {
+	n := running(t, three())
+	v := n.others(n.awaitLeader())[0]
+	rest := n.others(v)
+	n.stop(v)
+	backup := filepath.Join(t.TempDir(), "backup")
+	copyOf(t, v.dir, backup)
+	n.start(v)
+	n.awaitServing(v)
+	n.fill("after", 20, 1)
+	n.awaitSame(n.nodes...)
+	n.kill(v)
+	if err := os.Rename(v.dir, v.dir+".good"); err != nil {
+		t.Fatal(err)
+	}
+	copyOf(t, backup, v.dir)
+	n.refuses(v, "this voter has lost what it acknowledged", "has seen its start number", "It must not vote again under this identity",
+		"carbonledger init node", "carbonledger validator set --voter=false")
+	// Trying again does not wear it down.
+	n.refuses(v, "this voter has lost what it acknowledged")
+
+	// An empty directory under the old name.
+	if err := os.RemoveAll(v.dir); err != nil {
+		t.Fatal(err)
+	}
+	n.refuses(v, v.dir, "is no validator's data directory", "carbonledger init node")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("a long passphrase\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "init", "node", "--dir", v.dir, "--name", v.name, "--site", v.site, "--p2p", "/ip4/127.0.0.1/tcp/"+strings.TrimPrefix(loopback(v.peer), "127.0.0.1:"),
+		"--passphrase-file", secret, "--work-factor", "10").must(t)
+	v.flags = []string{"--passphrase-file", secret}
+	n.refuses(v, "genesis names the validator "+v.name+" with another node key or incarnation", "a directory with a new name")
+
+	// The remedy.
+	n.nodes = rest
+	fresh, line := n.admit(v.site+"-new", v.site)
+	n.start(fresh)
+	n.awaitServing(fresh)
+	n.does("ministry", "validator", "remove", v.name)
+	n.promote(fresh, line)
+	n.kill(rest[0])
+	n.awaitLeader()
+	n.asAt([]*validator{fresh}, "bank", "deposit", "--to", "entity-2", "--yuan", "1", "--yes").must(t)
+	n.asAt([]*validator{fresh}, "auditor", "audit", "--k", "2").want(t, 0, "passed")
+}
