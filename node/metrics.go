@@ -1,6 +1,11 @@
 package node
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"carbonledger/consensus"
@@ -61,13 +66,21 @@ var (
 	descIndex   = prometheus.NewDesc("carbonledger_log_index", "Raft log indices.", []string{"which"}, nil)
 	descLag     = prometheus.NewDesc("carbonledger_peer_lag_blocks", "Blocks by which a validator trails the newest height known.", []string{"peer"}, nil)
 	descReach   = prometheus.NewDesc("carbonledger_peer_reachable", "1 while a validator is heard.", []string{"peer"}, nil)
+	descAgrees  = prometheus.NewDesc("carbonledger_peer_agrees", "0 once a validator has reported another running hash than ours: alarm on it.", []string{"peer"}, nil)
 	descPool    = prometheus.NewDesc("carbonledger_pool_transactions", "Transactions that wait for a block.", nil, nil)
-	descLog     = prometheus.NewDesc("carbonledger_raft_log_bytes", "Size of the Raft log.", nil, nil)
+	descLog     = prometheus.NewDesc("carbonledger_raft_log_bytes", "Size of the entries in the Raft log.", nil, nil)
+	descLogDisk = prometheus.NewDesc("carbonledger_raft_log_disk_bytes", "What the Raft log takes on the disk.", nil, nil)
+	descState   = prometheus.NewDesc("carbonledger_state_disk_bytes", "What the ledger takes on the disk, snapshots aside.", nil, nil)
+	descSnap    = prometheus.NewDesc("carbonledger_snapshot_bytes", "Size of the newest snapshot.", nil, nil)
+	descSnapAt  = prometheus.NewDesc("carbonledger_snapshot_timestamp_seconds", "When the newest snapshot was written, in seconds since 1970; absent before the first.", nil, nil)
 	descDisk    = prometheus.NewDesc("carbonledger_disk_free_bytes", "Free space below the data directory.", nil, nil)
 )
 
 func (c statusCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLeader, descServing, descTerm, descHeight, descIndex, descLag, descReach, descPool, descLog, descDisk} {
+	for _, d := range []*prometheus.Desc{
+		descLeader, descServing, descTerm, descHeight, descIndex, descLag, descReach, descAgrees, descPool,
+		descLog, descLogDisk, descState, descSnap, descSnapAt, descDisk,
+	} {
 		to <- d
 	}
 }
@@ -92,12 +105,55 @@ func (c statusCollector) Collect(to chan<- prometheus.Metric) {
 	for _, p := range s.Peers {
 		gauge(descLag, float64(newest-p.Height), p.Name)
 		gauge(descReach, one(p.Reachable), p.Name)
+		gauge(descAgrees, one(p.Agrees), p.Name)
 	}
 	gauge(descPool, float64(s.Pool))
 	gauge(descLog, float64(s.LogBytes))
+	gauge(descLogDisk, float64(c.n.raftLog.DiskBytes()))
+	if size, err := treeBytes(c.n.dir.State()); err == nil {
+		gauge(descState, float64(size))
+	}
+	if size, at := newestSnapshot(c.n.dir.Snapshots()); size > 0 {
+		gauge(descSnap, float64(size))
+		gauge(descSnapAt, float64(at.UnixMilli())/1000)
+	}
 	if free, err := freeDisk(c.n.dir.Path()); err == nil {
 		gauge(descDisk, float64(free))
 	}
+}
+
+// treeBytes is the size of all files below a directory. Files may come and go
+// meanwhile.
+func treeBytes(dir string) (total int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			var info fs.FileInfo
+			if info, err = d.Info(); err == nil {
+				total += info.Size()
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return total, err
+}
+
+// newestSnapshot is the size of the newest whole snapshot, and when it was
+// written; 0 while there is none. Unfinished ones end in .tmp.
+func newestSnapshot(dir string) (size int64, at time.Time) {
+	files, err := filepath.Glob(filepath.Join(dir, "snapshots", "*", "state.bin"))
+	if err != nil {
+		return 0, at
+	}
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err == nil && !strings.HasSuffix(filepath.Dir(name), ".tmp") && info.ModTime().After(at) {
+			size, at = info.Size(), info.ModTime()
+		}
+	}
+	return size, at
 }
 
 func one(b bool) float64 {
