@@ -67,6 +67,7 @@ func (h *Host) dial(ctx context.Context, to, name string) (network.Stream, error
 		switch {
 		case errors.Is(err, ErrNotAdmitted), errors.Is(err, ErrOtherGenesis), errors.Is(err, ErrOtherVersion):
 			c.Close() // of no use to either side
+			h.gate.refused(m, err)
 			return nil, err
 		case err == nil:
 			last = fmt.Errorf("%w: it does not serve %q now: it may be starting, stopping or overloaded: try again", ErrUnreachable, name)

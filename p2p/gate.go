@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
@@ -44,10 +45,56 @@ type gate struct {
 	strangers map[network.Conn]*stranger
 	quiet     time.Time // no log line about strangers before
 	unlogged  int
+	talk      map[string]*talk
+}
+
+// talk is what was logged about a member lately. One that refuses us, or runs another genesis, is connected
+// and disconnected many times a second, for as long as the two run.
+type talk struct {
+	since   time.Time // of the present span
+	lines   int
+	refused time.Time // no line about its refusal before
+}
+
+const (
+	talkSpan  = 10 * time.Second
+	talkLines = 6 // a span at the level of operators, more only for debugging
+)
+
+// talkOf is what was logged about a member in this span. Callers hold the lock.
+func (g *gate) talkOf(name string) *talk {
+	t := g.talk[name]
+	if t == nil {
+		t = &talk{}
+		g.talk[name] = t
+	}
+	if now := time.Now(); now.Sub(t.since) >= talkSpan {
+		t.since, t.lines = now, 0
+	}
+	return t
+}
+
+// level for one more line about a member. Callers hold the lock.
+func (g *gate) level(name string) slog.Level {
+	t := g.talkOf(name)
+	if t.lines++; t.lines > talkLines {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// refused logs why a member does not serve us, at most once in a span.
+func (g *gate) refused(m *member, why error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t, now := g.talkOf(m.name), time.Now(); !now.Before(t.refused) {
+		t.refused = now.Add(talkSpan)
+		g.log.Warn("peer refuses us", "peer", m.name, "reason", why)
+	}
 }
 
 func newGate(log *slog.Logger) *gate {
-	return &gate{log: log, life: strangerLife, strangers: make(map[network.Conn]*stranger)}
+	return &gate{log: log, life: strangerLife, strangers: make(map[network.Conn]*stranger), talk: make(map[string]*talk)}
 }
 
 // SetPeers replaces the allow list and the address book. Open connections close for every peer that is not in the new
@@ -190,10 +237,14 @@ func (g *gate) connected(c network.Conn) {
 	if m == nil && !full {
 		g.strangers[c] = &stranger{end: time.AfterFunc(g.life, func() { c.Close() })}
 	}
+	level := slog.LevelInfo
+	if m != nil {
+		level = g.level(m.name)
+	}
 	g.mu.Unlock()
 	switch {
 	case m != nil:
-		g.log.Info("peer connected", "peer", m.name, "direction", c.Stat().Direction, "address", c.RemoteMultiaddr())
+		g.log.Log(context.Background(), level, "peer connected", "peer", m.name, "direction", c.Stat().Direction, "address", c.RemoteMultiaddr())
 	case full:
 		c.Close()
 	}
@@ -209,7 +260,7 @@ func (g *gate) disconnected(c network.Conn) bool {
 	}
 	m := g.byID[c.RemotePeer()]
 	if m != nil {
-		g.log.Info("peer disconnected", "peer", m.name, "address", c.RemoteMultiaddr())
+		g.log.Log(context.Background(), g.level(m.name), "peer disconnected", "peer", m.name, "address", c.RemoteMultiaddr())
 	}
 	return m != nil
 }

@@ -22,7 +22,7 @@ const helloFormat = 1
 
 const helloSize = 38
 
-// hello is what each side of a hello stream sends, at once and once, in 38 bytes: format, 1 when the receiver is
+// hello is what each side of a hello stream sends once, the one that opened it at once, in 38 bytes: format, 1 when the receiver is
 // admitted else 0, version (4, big-endian), genesis hash (32).
 type hello struct {
 	admitted bool
@@ -52,12 +52,17 @@ func decodeHello(b []byte) (hello, error) {
 	return h, nil
 }
 
-// exchange writes our hello and reads theirs.
-func (h *Host) exchange(s network.Stream, admitted bool) (hello, error) {
+// sayHello writes our hello.
+func (h *Host) sayHello(s network.Stream, admitted bool) error {
 	ours := hello{admitted: admitted, version: h.config.Version, genesis: h.config.Genesis}
 	if _, err := s.Write(ours.encode()); err != nil {
-		return hello{}, fmt.Errorf("say hello: %w", err)
+		return fmt.Errorf("say hello: %w", err)
 	}
+	return nil
+}
+
+// hearHello reads theirs.
+func hearHello(s network.Stream) (hello, error) {
 	b := make([]byte, helloSize)
 	if _, err := io.ReadFull(s, b); err != nil {
 		return hello{}, fmt.Errorf("hear hello: %w", err)
@@ -65,16 +70,20 @@ func (h *Host) exchange(s network.Stream, admitted bool) (hello, error) {
 	return decodeHello(b)
 }
 
-// answerHello serves one hello stream, whose deadline is set.
+// answerHello serves one hello stream, whose deadline is set. It hears before it says, because the other side hangs up
+// as soon as it knows why it is refused, and what is then on its way gets lost.
 func (h *Host) answerHello(s network.Stream, admitted bool) {
-	theirs, err := h.exchange(s, admitted)
+	theirs, err := hearHello(s)
+	if err == nil {
+		err = h.sayHello(s, admitted)
+	}
 	switch {
 	case err != nil:
 		s.Reset()
 		h.gate.greeted(s.Conn(), err.Error(), theirs)
 	case theirs.genesis != h.config.Genesis:
 		s.Close()
-		h.gate.greeted(s.Conn(), ErrOtherGenesis.Error(), theirs)
+		h.gate.greeted(s.Conn(), fmt.Sprintf("%v (ours %s)", ErrOtherGenesis, short(h.config.Genesis)), theirs)
 	case !admitted:
 		s.Close()
 		h.gate.greeted(s.Conn(), ErrNotAdmitted.Error(), theirs)
@@ -95,7 +104,11 @@ func (h *Host) askWhy(ctx context.Context, c network.Conn) error {
 	}
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
-	theirs, err := h.exchange(s, true)
+	err = h.sayHello(s, true)
+	var theirs hello
+	if err == nil {
+		theirs, err = hearHello(s)
+	}
 	if !stop() {
 		return ctx.Err()
 	}
