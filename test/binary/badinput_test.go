@@ -118,11 +118,7 @@ func badOperations(t *testing.T, n *network) {
 
 // revokedKey: from the block of its revocation on a key does nothing.
 func revokedKey(t *testing.T, n *network) {
-	dir := t.TempDir()
-	secret, second := filepath.Join(dir, "secret"), filepath.Join(dir, "second.key")
-	if err := os.WriteFile(secret, []byte("a long passphrase\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	secret, second := secretFile(t), filepath.Join(t.TempDir(), "second.key")
 	n.as("exchange", "key", "revoke", n.key("exchange"), "--yes").want(t, 3, "LAST_KEY")
 	command(t, "keys", "new", second, "--scheme", "sm2", "--passphrase-file", secret, "--work-factor", "10").must(t)
 	proven := command(t, "keys", "prove", second, "--genesis", n.genesis, "--party", "exchange", "--passphrase-file", secret).must(t)

@@ -222,10 +222,7 @@ func TestRolledBackDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.refuses(v, v.dir, "is no validator's data directory", "carbonledger init node")
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("a long passphrase\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	secret := secretFile(t)
 	command(t, "init", "node", "--dir", v.dir, "--name", v.name, "--site", v.site, "--p2p", "/ip4/127.0.0.1/tcp/"+strings.TrimPrefix(loopback(v.peer), "127.0.0.1:"),
 		"--passphrase-file", secret, "--work-factor", "10").must(t)
 	v.flags = []string{"--passphrase-file", secret}

@@ -205,7 +205,7 @@ func (n *network) awaitExit(v *validator, code int) string {
 	return said
 }
 
-// poll asks until there is an answer, and fails the test after patience.
+// awaitAnswer asks until there is an answer, and fails the test after patience.
 func awaitAnswer[A any](t *testing.T, what string, ask func() (A, error)) A {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -368,6 +368,16 @@ func (n *network) signs(party string, args ...string) string {
 	return file
 }
 
+// secretFile holds a passphrase.
+func secretFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("a long passphrase\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // privateKey of a founding party.
 func (n *network) privateKey(party string) tx.PrivateKey {
 	n.t.Helper()
@@ -397,14 +407,4 @@ func (r result) parsed(t *testing.T) map[string]any {
 		t.Fatalf("%s: prints no JSON object: %v\n%s", r.line, err, r.out)
 	}
 	return m
-}
-
-// height of the newest block that a node has executed.
-func (n *network) height(v *validator) uint64 {
-	n.t.Helper()
-	s, err := statusOf(v)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return s.Head.Height
 }
