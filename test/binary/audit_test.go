@@ -1,0 +1,193 @@
+package binary
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+)
+
+// TestWatchers: what auditors, Prometheus and grpcurl see of a network that has
+// had some traffic.
+func TestWatchers(t *testing.T) {
+	n := running(t, three())
+	n.does("registry", "issue", "--to", "entity-1", "--instrument", "CEA22", "--tonnes", "100", "--document", "doc-1")
+	n.does("entity-1", "transfer", "--to", "entity-2", "--instrument", "CEA22", "--tonnes", "30")
+	n.as("entity-1", "transfer", "--to", "entity-2", "--instrument", "CEA22", "--tonnes", "71", "--yes").want(t, 3)
+	n.fill("more", 5, 3)
+	height := n.awaitSame(n.nodes...)
+	t.Run("audit", func(t *testing.T) { audits(t, n, height) })
+	t.Run("metrics", func(t *testing.T) { metricsPages(t, n, height) })
+	t.Run("reflection", func(t *testing.T) { reflects(t, n) })
+}
+
+// audits over the network and of a copy, whole and with one byte changed.
+func audits(t *testing.T, n *network, height uint64) {
+	dir := filepath.Join(t.TempDir(), "copy")
+	n.as("auditor", "audit", "--save", dir).want(t, 0, "passed", "confirmed by")
+	fromCopy := func(words ...string) result {
+		return command(t, append([]string{"audit", "--from-dir", dir, "--genesis", n.genesis}, words...)...)
+	}
+	fromCopy().want(t, 0, "passed")
+	fromCopy("--k", "3").want(t, 0, "passed")
+	fromCopy("--k", "4").want(t, 1, "unconfirmed", "consistent with itself, not confirmed by 4 of 3: only by 3")
+	fromCopy("--k", "4", "--unconfirmed").want(t, 0, "unconfirmed")
+	n.as("auditor", "audit", "--k", "4").want(t, 1, "consistent with itself, not confirmed by 4 of 3: only by 3")
+	n.as("entity-1", "audit").want(t, 1, "entity-1")
+	command(t, "audit", "--api", n.nodes[0].api, "--genesis", n.genesis).want(t, 2, "--party", "--key")
+
+	file := func(h uint64) string { return filepath.Join(dir, fmt.Sprintf("%012d.block", h)) }
+	for _, h := range []uint64{1, 3, height} {
+		end := size(t, file(h))
+		for _, at := range []int{0, 1, 12, end / 3, end / 2, end - 40, end - 1} {
+			restore := flip(t, file(h), at)
+			r := fromCopy()
+			if r.code != 1 || !strings.Contains(r.errOut, fmt.Sprintf("the history is wrong at height %d", h)) {
+				t.Errorf("byte %d of height %d changed: exit code %d\n%s", at, h, r.code, r.errOut)
+			}
+			restore()
+		}
+	}
+	if err := os.Rename(file(2), file(2)+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	fromCopy().want(t, 1, file(2))
+	if err := os.Rename(file(2)+".gone", file(2)); err != nil {
+		t.Fatal(err)
+	}
+	// A history that ends before what the validators signed.
+	if err := os.Rename(file(height), file(height)+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	fromCopy("--unconfirmed").want(t, 1, fmt.Sprintf("signed this height, the history ends at %d", height-1))
+	if err := os.Rename(file(height)+".gone", file(height)); err != nil {
+		t.Fatal(err)
+	}
+	fromCopy().want(t, 0, "passed")
+}
+
+// scrape reads a metrics page: name with labels to value.
+func scrape(t *testing.T, v *validator) map[string]float64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.metrics+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Body.Close()
+	values := map[string]float64{}
+	for lines := bufio.NewScanner(page.Body); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), " "); ok && name != "#" {
+			number, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", lines.Text(), err)
+			}
+			values[name] = number
+		}
+	}
+	return values
+}
+
+func metricsPages(t *testing.T, n *network, height uint64) {
+	leaders := 0.0
+	for _, v := range n.nodes {
+		m := scrape(t, v)
+		leaders += m["carbonledger_leader"]
+		between := func(name string, low, high float64) {
+			t.Helper()
+			if value, ok := m[name]; !ok || value < low || value > high {
+				t.Errorf("%s: %s is %v (present: %v), want %v to %v", v.name, name, value, ok, low, high)
+			}
+		}
+		h := float64(height)
+		between("carbonledger_leader", 0, 1)
+		between("carbonledger_serving", 1, 1)
+		between("carbonledger_term", 1, 1000)
+		between("carbonledger_height", h, h)
+		between("carbonledger_blocks_total", h, h)
+		between("carbonledger_transactions_total", 18, 18)
+		between(`carbonledger_rejections_total{reason="INSUFFICIENT_HOLDING"}`, 1, 1)
+		for _, which := range []string{"last", "commit", "applied"} {
+			between(`carbonledger_log_index{which="`+which+`"}`, h, h+1000)
+		}
+		for _, other := range n.others(v) {
+			between(`carbonledger_peer_lag_blocks{peer="`+other.name+`"}`, 0, 0)
+			between(`carbonledger_peer_reachable{peer="`+other.name+`"}`, 1, 1)
+		}
+		between("carbonledger_apply_seconds_count", 1, h)
+		between("carbonledger_apply_seconds_sum", 1e-9, 3600)
+		between("carbonledger_log_fsync_seconds_count", 1, 1e6)
+		between("carbonledger_log_fsync_seconds_sum", 1e-9, 3600)
+		between("carbonledger_pool_transactions", 0, 0)
+		between("carbonledger_raft_log_bytes", 1000, 1e8)
+		between("carbonledger_disk_free_bytes", 1, 1e18)
+		between("go_goroutines", 1, 1e5)
+		between("process_resident_memory_bytes", 1e6, 1e11)
+	}
+	if leaders != 1 {
+		t.Errorf("%v nodes say that they lead", leaders)
+	}
+	for _, path := range []string{"/", "/metrics/x"} {
+		page, err := http.Get("http://" + n.nodes[0].metrics + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Body.Close()
+		if page.StatusCode != http.StatusNotFound {
+			t.Errorf("%s answers %s", path, page.Status)
+		}
+	}
+}
+
+// reflects asks as grpcurl does which services there are and what they are like.
+func reflects(t *testing.T, n *network) {
+	conn, err := grpc.NewClient(n.nodes[0].api, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(in *reflectionv1.ServerReflectionRequest) *reflectionv1.ServerReflectionResponse {
+		if err := stream.Send(in); err != nil {
+			t.Fatal(err)
+		}
+		out, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	list := ask(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}})
+	names := map[string]bool{}
+	for _, s := range list.GetListServicesResponse().GetService() {
+		names[s.Name] = true
+	}
+	if !names["carbonledger.api.v1.Ledger"] || !names["grpc.health.v1.Health"] {
+		t.Errorf("the services are %v", names)
+	}
+	files := ask(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{
+		FileContainingSymbol: "carbonledger.api.v1.Ledger",
+	}}).GetFileDescriptorResponse().GetFileDescriptorProto()
+	if len(files) == 0 || !strings.Contains(string(files[0]), "CheckConservation") {
+		t.Errorf("the service is described by %d files", len(files))
+	}
+}
