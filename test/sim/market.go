@@ -104,6 +104,7 @@ func (m *model) trade(t *tx.SettleTrade, op int) verdict {
 		m.filled[key] += int64(t.Tonnes)
 	}
 	m.turnover.Add(m.turnover, amount)
+	m.yearEnd[m.openDay.Year()] = new(big.Int).Set(m.turnover)
 	if t.Kind == tx.Listed {
 		s := m.today
 		if s.tonnes[t.Instrument] == nil {

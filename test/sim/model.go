@@ -61,7 +61,8 @@ type model struct {
 	openDay     tx.Day
 	lastDay     tx.Day
 	today       *dayStats
-	turnover    *big.Int
+	turnover    *big.Int             // since the beginning
+	yearEnd     map[tx.Year]*big.Int // the same after the last trade of a year
 	domain      tx.Domain
 	verifier    *tx.Verifier
 	undo        []func()
@@ -80,7 +81,7 @@ func newModel(f tx.Founding) *model {
 		chain: f.ChainID, roles: map[string]tx.Role{}, vintage: map[string]tx.Year{}, units: map[string]int64{}, money: map[string]int64{},
 		documents: map[string]bool{}, duties: map[string]*duty{}, filled: map[string]int64{}, orders: map[string]tx.ID{}, used: map[string]tx.ID{},
 		first: map[tx.ID]place{}, closes: map[string]int64{}, bulletins: map[tx.Day]map[string]int64{}, now: f.Start,
-		turnover: new(big.Int), domain: f.Hash, verifier: tx.NewVerifier(f.Hash),
+		turnover: new(big.Int), yearEnd: map[tx.Year]*big.Int{}, domain: f.Hash, verifier: tx.NewVerifier(f.Hash),
 	}
 	for _, p := range f.Parties {
 		m.roles[p.Id] = p.Role

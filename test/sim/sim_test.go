@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ var (
 	seeds = flag.Int("sim.seeds", 6, "how many seeds to play")
 	steps = flag.Int("sim.steps", 120, "how many steps a seed has: a batch of business or a fault each")
 	first = flag.Uint64("sim.seed", 1, "the first seed")
+	long  = flag.Int("sim.minutes", 0, "for how many minutes of the network's time a seed is played, in place of steps")
 )
 
 // TestSim plays seeded business and faults on five validators and compares all
@@ -28,7 +30,7 @@ func TestSim(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Cleanup(func() {
 				if t.Failed() {
-					t.Logf("to repeat: go test ./test/sim -run TestSim -sim.seed=%d -sim.seeds=1 -sim.steps=%d (more than once, with -count)", seed, *steps)
+					t.Logf("to repeat: go test ./test/sim -run TestSim -sim.seed=%d -sim.seeds=1 -sim.steps=%d -sim.minutes=%d (more than once, with -count)", seed, *steps, *long)
 				}
 			})
 			synctest.Test(t, func(t *testing.T) { newRun(t, seed).play() })
@@ -70,7 +72,8 @@ func (s *run) play() {
 		start = append(start, s.sign("bank", deposit(e, 3_000_000_000)), s.sign("hubei", oblige(e, 2023, 2_000)))
 	}
 	s.submit(append(start, s.sign("exchange", openDay(s.day))))
-	for range *steps {
+	end := time.Now().Add(time.Duration(*long) * time.Minute)
+	for step := 0; *long == 0 && step < *steps || time.Now().Before(end); step++ {
 		if s.r.IntN(4) == 0 {
 			s.fault()
 			continue
@@ -105,12 +108,30 @@ func (s *run) fault() {
 	if s.r.IntN(2) == 0 {
 		victim = s.c.Leader(alive...)
 	}
-	switch s.r.IntN(5) {
+	switch s.r.IntN(7) {
+	case 5:
+		// A disk that is nearly full: the node takes nothing and must not lead,
+		// where another can.
+		room := slices.DeleteFunc(alive, func(name string) bool { return name == victim || s.c.Nodes[name].Full.Load() })
+		if len(room) < 2 {
+			s.repair()
+			return
+		}
+		s.c.Nodes[victim].Full.Store(true)
+	case 6:
+		if len(alive) <= 3 {
+			s.repair()
+			return
+		}
+		s.c.Nodes[victim].Full.Store(false)
+		s.c.Stop(victim)
+		s.down[victim] = true
 	case 0, 1:
 		if len(alive) <= 3 {
 			s.repair()
 			return
 		}
+		s.c.Nodes[victim].Full.Store(false)
 		s.c.Crash(victim)
 		s.down[victim] = true
 	case 2:
@@ -124,6 +145,7 @@ func (s *run) fault() {
 				others = append(others, name)
 			}
 		}
+		s.c.Nodes[victim].Full.Store(false)
 		s.c.Wire.Cut(victim, others...)
 		s.cut = victim
 	case 3:
@@ -134,17 +156,21 @@ func (s *run) fault() {
 	}
 }
 
-// repair heals the wire and starts what is down.
+// repair heals the wire, makes room and starts what is down.
 func (s *run) repair() {
 	s.c.Wire.Heal()
 	s.cut = ""
 	for _, name := range s.c.Names {
+		s.c.Nodes[name].Full.Store(false)
 		if s.down[name] {
 			s.c.Start(name)
 			delete(s.down, name)
 		}
 	}
 }
+
+// retry are the errors after which a client sends the same bytes again.
+var retry = []error{consensus.ErrUnknownOutcome, consensus.ErrNoLeader, consensus.ErrOverloaded, consensus.ErrDiskFull, consensus.ErrStopping}
 
 // submit sends a batch to any live node until its receipts are there, as a
 // client does.
@@ -155,22 +181,26 @@ func (s *run) submit(batch [][]byte) {
 	}
 	s.sent = append(s.sent, batch...)
 	var last error
-	for range 20 {
+	begin := s.r.IntN(len(s.c.Names))
+	for try := range 20 {
 		alive := s.alive()
-		receipts, err := s.c.Submit(alive[s.r.IntN(len(alive))], batch...)
+		receipts, err := s.c.Submit(alive[(begin+try)%len(alive)], batch...)
 		if err == nil {
 			s.receipts = append(s.receipts, receipts...)
 			return
 		}
-		if !errors.Is(err, consensus.ErrUnknownOutcome) && !errors.Is(err, consensus.ErrNoLeader) && !errors.Is(err, consensus.ErrOverloaded) {
+		if !slices.ContainsFunc(retry, func(e error) bool { return errors.Is(err, e) }) {
 			s.t.Fatalf("submit: %v", err)
 		}
 		last = err
 		time.Sleep(time.Second)
+		if errors.Is(err, consensus.ErrDiskFull) && !slices.ContainsFunc(s.alive(), func(name string) bool { return !s.c.Nodes[name].Full.Load() }) {
+			s.repair()
+		}
 	}
 	for _, name := range s.alive() {
 		n := s.c.Nodes[name]
-		s.t.Logf("%s: stopped by %v, %+v", name, n.Err(), n.Status())
+		s.t.Logf("%s: full %v, stopped by %v, %+v", name, n.Full.Load(), n.Err(), n.Status())
 	}
 	s.t.Fatalf("no receipts in 20 attempts with %v down and %q cut off: %v", s.down, s.cut, last)
 }
@@ -180,7 +210,11 @@ func (s *run) submit(batch [][]byte) {
 func (s *run) compare(height uint64) {
 	m := newModel(s.c.Founding)
 	places := map[[2]uint64]place{}
-	there := map[string]bool{}
+	found := map[[2]uint64][]byte{}
+	there, asked := map[string]bool{}, map[string]bool{}
+	for _, raw := range s.sent {
+		asked[string(raw)] = true
+	}
 	v, err := s.c.Nodes[s.c.Names[0]].Ledger().View()
 	s.must(err)
 	for h := uint64(1); h <= height; h++ {
@@ -191,7 +225,10 @@ func (s *run) compare(height uint64) {
 			s.t.Fatalf("block %d is missing or no block", h)
 		}
 		for i, raw := range block.Transactions {
-			there[string(raw)] = true
+			if !asked[string(raw)] {
+				s.t.Errorf("%d/%d is a transaction that nobody sent", h, i)
+			}
+			there[string(raw)], found[[2]uint64{h, uint64(i)}] = true, raw
 			places[[2]uint64{h, uint64(i)}] = m.play(raw, h, uint32(i))
 		}
 	}
@@ -204,6 +241,7 @@ func (s *run) compare(height uint64) {
 		if !there[string(s.sent[i])] {
 			s.t.Errorf("lost: %s of %s", r.Reference, r.Party)
 		}
+		s.same(r, s.sent[i], found[[2]uint64{r.Height, uint64(r.Position)}])
 		want := places[[2]uint64{r.Height, uint64(r.Position)}].verdict
 		if got != want {
 			s.t.Errorf("%d/%d %s %s: the ledger says %s (%s), the model %s", r.Height, r.Position, r.Party, r.Reference, got, r.Subject, want)
@@ -213,6 +251,20 @@ func (s *run) compare(height uint64) {
 		s.compareNode(name, m)
 	}
 	s.t.Logf("%d blocks, %d transactions, %d faults, %d bulletins; %v", height, len(s.sent), s.faults, len(m.bulletins), reasons)
+}
+
+// same checks that a receipt is of the transaction that was sent, and that this
+// one stands where the receipt says.
+func (s *run) same(r *tx.Receipt, sent, found []byte) {
+	s.t.Helper()
+	id, err := tx.TransactionID(s.c.Domain, sent)
+	s.must(err)
+	there, err := tx.TransactionID(s.c.Domain, found)
+	body, decodeErr := tx.Decode(sent)
+	s.must(decodeErr)
+	if err != nil || there != id || string(r.Id) != string(id[:]) || r.Party != body.Body.Party || r.Reference != body.Body.Reference {
+		s.t.Errorf("%d/%d %s %s is the receipt of another transaction than %s %s", r.Height, r.Position, r.Party, r.Reference, body.Body.Party, body.Body.Reference)
+	}
 }
 
 func (s *run) must(err error) {
@@ -273,7 +325,9 @@ func (s *run) compareNode(name string, m *model) {
 			equal(day.String()+" "+q.Instrument, int64(q.Close), quotes[q.Instrument])
 		}
 	}
-	totals, _, err := v.YearTotals(2024)
-	s.must(err)
-	equal("turnover", int64(totals.CumulativeAmount), m.turnover.Int64())
+	for year, turnover := range m.yearEnd {
+		totals, _, err := v.YearTotals(year)
+		s.must(err)
+		equal(fmt.Sprint("turnover up to ", year), int64(totals.CumulativeAmount), turnover.Int64())
+	}
 }
