@@ -89,7 +89,7 @@ type Config struct {
 	Network   Network
 	Timing    Timing
 
-	// SnapshotLogBytes is the size of the Raft log at which a snapshot is
+	// SnapshotLogBytes is by how much the Raft log grows before a snapshot is
 	// taken and the log cut; 0 means 128 MiB.
 	SnapshotLogBytes uint64
 	// TrailingLogs is how many entries stay after that; 0 means 256, at most

@@ -40,7 +40,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 			}
 			saved = time.Now()
 		}
-		if n.cfg.Log.Bytes() > n.cfg.SnapshotLogBytes && !n.snapshotting.Swap(true) {
+		if n.snapshotDue() && !n.snapshotting.Swap(true) {
 			n.run(func(context.Context) { defer n.snapshotting.Store(false); n.snapshot() })
 		}
 		if !n.isLeader() {
@@ -60,11 +60,21 @@ func (n *Node) keepHouse(ctx context.Context) {
 	}
 }
 
+// snapshotDue says whether the log has grown enough since it was last cut. What
+// stays behind a snapshot may be as much as that.
+func (n *Node) snapshotDue() bool {
+	now := n.cfg.Log.Bytes()
+	kept := min(n.keptLog.Load(), now)
+	n.keptLog.Store(kept)
+	return now-kept > n.cfg.SnapshotLogBytes
+}
+
 // snapshot freezes the state and lets Raft cut its log.
 func (n *Node) snapshot() {
 	err := n.settled(n.raft.Snapshot())
 	switch {
 	case err == nil, errors.Is(err, raft.ErrNothingNewToSnapshot):
+		n.keptLog.Store(n.cfg.Log.Bytes())
 	case n.ctx.Err() != nil, strings.Contains(err.Error(), errReplaying.Error()):
 		// Raft gives the error's text only. It is tried again.
 		n.cfg.Logger.Debug("consensus: no snapshot now", "because", err)

@@ -37,6 +37,8 @@ type Node struct {
 	disk       atomic.Pointer[error]
 	// snapshotting: one snapshot is enough at a time.
 	snapshotting atomic.Bool
+	// keptLog is the size of the log when it was last cut.
+	keptLog atomic.Uint64
 
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -273,6 +275,29 @@ func TestRemoveOneOfTwo(t *testing.T) {
 		}
 		if s := c.Nodes["n1"].Status(); !s.Serving || len(s.Peers) != 0 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestSnapshotsAreRare: what stays in the log behind a snapshot is no reason for
+// the next one.
+func TestSnapshotsAreRare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(t, Options{Voters: 1, Entities: 1, ScriptClock: true, SnapshotLogBytes: 8 << 10, TrailingLogs: 60})
+		c.Leader()
+		taken := map[string]bool{}
+		for i := range 200 {
+			c.pay("n1", fmt.Sprint("r", i))
+			time.Sleep(250 * time.Millisecond)
+			names, err := filepath.Glob(filepath.Join(c.dir, "n1-1", "snapshots", "*-*"))
+			c.must(err)
+			for _, name := range names {
+				taken[strings.TrimSuffix(name, ".tmp")] = true
+			}
+		}
+		first, last := c.LogRange("n1")
+		if len(taken) < 2 || len(taken) > 6 || last-first > 120 {
+			t.Errorf("%d snapshots; the log is %d to %d", len(taken), first, last)
 		}
 	})
 }
