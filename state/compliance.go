@@ -3,12 +3,13 @@ package state
 import "carbonledger/tx"
 
 // yearFacts are what the ledger keeps of an obligation year beside the
-// obligations: whether it is closed, and what was surrendered for it by
-// vintage.
-type yearFacts struct{ closed, ownVintage, older int64 }
+// obligations: whether it is closed, what was surrendered for it by vintage, and
+// what is due of all entities. Because what is due is checked to stay within 63
+// bits, no sum over the year's obligations can overflow.
+type yearFacts struct{ closed, ownVintage, older, due int64 }
 
 func decodeYearFacts(b []byte) (y yearFacts) {
-	numbers(b, &y.closed, &y.ownVintage, &y.older)
+	numbers(b, &y.closed, &y.ownVintage, &y.older, &y.due)
 	return y
 }
 
@@ -18,7 +19,7 @@ func (x *exec) year(year tx.Year) (*cell, yearFacts) {
 }
 
 func (x *exec) setYear(c *cell, y yearFacts) {
-	x.set(c, appendNumbers(nil, y.closed, y.ownVintage, y.older))
+	x.set(c, appendNumbers(nil, y.closed, y.ownVintage, y.older, y.due))
 }
 
 // obligation is an entity's obligation of a year.
@@ -61,10 +62,12 @@ func (x *exec) setObligation(o *tx.SetObligation) *tx.Rejection {
 	if obligation.Offset > limit {
 		return short(tx.OffsetOverLimit, e.id, limit, obligation.Offset)
 	}
-	// Past this point the obligation is set.
-	if !yearCell.exists() {
-		x.setYear(yearCell, year)
+	if year.due -= int64(obligation.Due); !fits(year.due, int64(o.Tonnes)) {
+		return about(tx.AmountOverflow, yearName(o.Year)+" of all entities")
 	}
+	// Past this point the obligation is set.
+	year.due += int64(o.Tonnes)
+	x.setYear(yearCell, year)
 	obligation.Due = o.Tonnes
 	x.setMessage(c, &obligation)
 	return nil
@@ -152,7 +155,7 @@ func (x *exec) bookOffset(o *tx.BookOffset) *tx.Rejection {
 		return about(tx.CancellationUsed, o.Cancellation)
 	}
 	// Past this point the offset cannot fail.
-	x.set(cancellation, mark)
+	x.set(cancellation, append(appendNumbers(nil, int64(o.Year), int64(o.Tonnes)), e.id...))
 	obligation.Offset += o.Tonnes
 	x.setMessage(c, &obligation)
 	return nil

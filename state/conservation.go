@@ -40,19 +40,41 @@ func (v *View) Conservation() (tx.Conservation, error) {
 		}
 		surrendered += tx.Tonnes(s.surrendered)
 	}
-	var counted tx.Tonnes
-	for _, value := range v.each([]byte{rangeObligation}, &err) {
-		var o tx.Obligation
-		decode(value, &o)
-		counted += o.Surrendered
-	}
-	if surrendered != counted {
-		broken("%d t left the holdings as surrendered, the obligations count %d t", surrendered, counted)
+	if complianceErr := v.conserveCompliance(surrendered, broken); complianceErr != nil {
+		return c, complianceErr
 	}
 	if moneyErr := v.conserveMoney(&c); moneyErr != nil {
 		return c, moneyErr
 	}
 	return c, err
+}
+
+// conserveCompliance compares what left the holdings with what the obligations
+// count, by vintage too, and every offset tonne with the CCER cancellation that
+// it stands for (domain 3.10).
+func (v *View) conserveCompliance(surrendered tx.Tonnes, broken func(string, ...any)) (err error) {
+	var counted, offset, byVintage, cancelled tx.Tonnes
+	for _, value := range v.each([]byte{rangeObligation}, &err) {
+		var o tx.Obligation
+		decode(value, &o)
+		counted, offset = counted+o.Surrendered, offset+o.Offset
+	}
+	for _, value := range v.each([]byte{rangeYear}, &err) {
+		y := decodeYearFacts(value)
+		byVintage += tx.Tonnes(y.ownVintage + y.older)
+	}
+	for _, value := range v.each([]byte{rangeCancellation}, &err) {
+		var year, tonnes int64
+		numbers(value[:16], &year, &tonnes)
+		cancelled += tx.Tonnes(tonnes)
+	}
+	if surrendered != counted || surrendered != byVintage {
+		broken("%d t left the holdings as surrendered, the obligations count %d t, the vintages %d t", surrendered, counted, byVintage)
+	}
+	if offset != cancelled {
+		broken("the obligations count %d t of offsets, the CCER cancellations come to %d t", offset, cancelled)
+	}
+	return err
 }
 
 func (v *View) conserveMoney(c *tx.Conservation) error {

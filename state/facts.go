@@ -12,6 +12,7 @@ type facts struct {
 	time         tx.Instant
 	version      uint32 // of the next block
 	transactions uint64 // with a stored receipt
+	accepted     uint64 // of them
 	openDay      tx.Day // 0: none is open
 	lastDay      tx.Day // last day that was opened
 	pagesMissing uint32 // of the opening position
@@ -20,14 +21,17 @@ type facts struct {
 func (f *facts) day() tx.Day { return f.time.Day() }
 
 func (f *facts) encode(b []byte) []byte {
-	return appendNumbers(b, int64(f.time), int64(f.version), int64(f.transactions),
+	return appendNumbers(b, int64(f.time), int64(f.version), int64(f.transactions), int64(f.accepted),
 		int64(f.openDay), int64(f.lastDay), int64(f.pagesMissing))
 }
 
 func decodeFacts(b []byte) facts {
-	var time, version, transactions, openDay, lastDay, pages int64
-	numbers(b, &time, &version, &transactions, &openDay, &lastDay, &pages)
-	return facts{tx.Instant(time), uint32(version), uint64(transactions), tx.Day(openDay), tx.Day(lastDay), uint32(pages)}
+	var time, version, transactions, accepted, openDay, lastDay, pages int64
+	numbers(b, &time, &version, &transactions, &accepted, &openDay, &lastDay, &pages)
+	return facts{
+		time: tx.Instant(time), version: uint32(version), transactions: uint64(transactions), accepted: uint64(accepted),
+		openDay: tx.Day(openDay), lastDay: tx.Day(lastDay), pagesMissing: uint32(pages),
+	}
 }
 
 // chain is what genesis fixed for ever.

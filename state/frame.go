@@ -49,6 +49,8 @@ func (x *exec) run(v tx.Verified, verifyError error, raw []byte, position uint32
 	if n := x.operations(body); n != nil {
 		x.restore(s)
 		refuse(&r, n)
+	} else {
+		x.facts.accepted++
 	}
 	// Past this point the outcome stands, accepted or not.
 	x.facts.transactions++

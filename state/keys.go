@@ -25,10 +25,10 @@ const (
 	rangeSupply       byte = 0x0a // instrument → supply
 	rangeMoneySupply  byte = 0x0b // → moneySupply
 	rangeDocument     byte = 0x0c // party 0 instrument 0 document → nothing
-	rangeCancellation byte = 0x0d // cancellation → nothing
+	rangeCancellation byte = 0x0d // cancellation → year, tonnes, 8 bytes each, entity
 	rangeClose        byte = 0x0e // instrument → last close, 8 bytes
 	rangeMarket       byte = 0x0f // → market
-	rangeBulletin     byte = 0x10 // day → tx.Bulletin of a closed day
+	rangeBulletin     byte = 0x10 // day → tx.Bulletin of a day that was opened
 	rangeYearTotals   byte = 0x11 // year → tx.YearTotals
 	rangeYearTrader   byte = 0x12 // year, party → nothing
 	rangeOrderFill    byte = 0x13 // party 0 reference → tx.OrderFill

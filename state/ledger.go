@@ -66,11 +66,15 @@ type Ledger struct {
 	x        *exec
 	failed   error // of Apply, for good
 
-	mu    sync.Mutex
-	quiet sync.Cond // users == 0
-	users int
-	// What the newest block left, published together with its batch.
-	now    position
+	// publish makes a batch and the position that it leaves one step for those
+	// who open a view. It is held while the disk works; mu never is, so that a
+	// stalled disk does not keep anybody from asking where the ledger stands.
+	publish sync.Mutex
+
+	mu     sync.Mutex
+	quiet  sync.Cond // users == 0
+	users  int
+	now    position // what the newest block left
 	closed bool
 }
 
@@ -237,12 +241,14 @@ func (l *Ledger) commit(writes []*cell, record *tx.BlockRecord, next position, t
 	if err := fill(b, writes, record, next.index, trace); err != nil {
 		return errors.Join(fmt.Errorf("state: prepare block %d: %w", record.Height, err), b.Close())
 	}
-	l.mu.Lock()
+	l.publish.Lock()
 	err := l.db.Commit(b, false)
 	if err == nil {
+		l.mu.Lock()
 		l.now = next
+		l.mu.Unlock()
 	}
-	l.mu.Unlock()
+	l.publish.Unlock()
 	if err != nil {
 		return fmt.Errorf("state: write block %d: %w", record.Height, err)
 	}

@@ -51,6 +51,8 @@ func (x *exec) checkAccount(o *tx.OpenAccount) *tx.Rejection {
 		return about(tx.AccountExists, o.Id)
 	case len(o.Keys) == 0:
 		return about(tx.LastKey, o.Id)
+	case len(o.Keys) > maxKeys:
+		return short(tx.TooManyKeys, o.Id, maxKeys, len(o.Keys))
 	}
 	for i := range o.Keys {
 		if n := x.checkNewKey(&o.Keys[i].Key); n != nil {

@@ -9,11 +9,13 @@ import (
 )
 
 // bringForward opens the books with the position of an earlier register: the
-// ledger's first transaction or none, signed by the registry and the ministry.
-// Holdings and money follow in pages whose hashes it signs.
+// ledger's first accepted transaction or none, signed by the registry and the
+// ministry. Holdings and money follow in pages whose hashes it signs. Before the
+// first page is booked, another one may take its place: a mistake in the sums is
+// then no reason to found another network.
 func (x *exec) bringForward(o *tx.BringForward) *tx.Rejection {
 	switch {
-	case x.facts.transactions > 0 || x.op > 0 || x.at([]byte{rangeOpening}).exists():
+	case x.op > 0 || x.facts.accepted > 0 && !x.openingUntouched():
 		return no(tx.NotFirstBlock)
 	case !slices.Contains(x.cosigners, tx.Ministry):
 		return about(tx.MissingCosignature, tx.Ministry.String())
@@ -22,15 +24,32 @@ func (x *exec) bringForward(o *tx.BringForward) *tx.Rejection {
 		return n
 	}
 	// Past this point the books wait for the pages.
+	x.setMessage(x.at([]byte{rangeOpening}), o)
+	if x.facts.pagesMissing = uint32(len(o.PageSha256)); x.facts.pagesMissing == 0 {
+		x.openMarket(o)
+	}
+	return nil
+}
+
+// openingUntouched: pages are missing, and none is booked yet.
+func (x *exec) openingUntouched() bool {
+	c := x.at([]byte{rangeOpening})
+	if !c.exists() || x.facts.pagesMissing == 0 {
+		return false
+	}
+	var o tx.BringForward
+	decode(c.value, &o)
+	return int(x.facts.pagesMissing) == len(o.PageSha256)
+}
+
+// openMarket takes over closes and turnover, once all pages are booked.
+func (x *exec) openMarket(o *tx.BringForward) {
 	for _, i := range o.Instruments {
 		if i.Close > 0 {
 			x.setNumber(x.closeOf(i.Instrument), int64(i.Close))
 		}
 	}
 	x.setTurnover(turnover{o.CumulativeTonnes, o.CumulativeAmount})
-	x.setMessage(x.at([]byte{rangeOpening}), o)
-	x.facts.pagesMissing = uint32(len(o.PageSha256))
-	return nil
 }
 
 func (x *exec) checkOpening(o *tx.BringForward) *tx.Rejection {
@@ -94,9 +113,13 @@ func (x *exec) bringForwardPage(o *tx.BringForwardPage) *tx.Rejection {
 			return n
 		}
 	}
-	if x.facts.pagesMissing--; x.facts.pagesMissing == 0 {
-		return x.checkOpeningTotals(&opening)
+	if x.facts.pagesMissing--; x.facts.pagesMissing > 0 {
+		return nil
 	}
+	if n := x.checkOpeningTotals(&opening); n != nil {
+		return n
+	}
+	x.openMarket(&opening)
 	return nil
 }
 

@@ -47,6 +47,9 @@ func (x *exec) setParameter(o *tx.SetParameter) *tx.Rejection {
 		return about(tx.WrongRole, x.asker.role.String()+" "+x.asker.id)
 	case o.From < x.facts.day():
 		return short(tx.DateInPast, o.From.String(), x.facts.day(), o.From)
+	case o.From <= x.facts.openDay:
+		// The rules of a day stand when it is opened.
+		return short(tx.DayOpen, o.From.String(), x.facts.openDay.Next(), o.From)
 	}
 	// Past this point the parameter is set.
 	x.putParameter(o)

@@ -21,13 +21,19 @@ func (x *exec) party(id string) tx.Party {
 	return p
 }
 
+// maxKeys is how many keys a party has in all its time: its record holds each.
+const maxKeys = 64
+
 // addKey lets one more key act for the asking party.
 func (x *exec) addKey(o *tx.AddKey) *tx.Rejection {
 	if n := x.checkNewKey(&o.Key.Key); n != nil {
 		return n
 	}
-	// Past this point the key is added.
 	p := x.party(x.asker.id)
+	if len(p.Keys) >= maxKeys {
+		return short(tx.TooManyKeys, p.Id, maxKeys, len(p.Keys)+1)
+	}
+	// Past this point the key is added.
 	p.Keys = append(p.Keys, tx.KeyRecord{Key: o.Key.Key, AddedHeight: x.height})
 	x.putKey(&o.Key.Key, keyFacts{party: p.Id, added: x.height})
 	x.putParty(&p)

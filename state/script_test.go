@@ -297,6 +297,7 @@ func whole(s string) int64 {
 // Rules whose reasons have a place elsewhere.
 var elsewhere = map[tx.Reason]string{
 	tx.TooLarge:              "FuzzApply's seeds and TestTooLarge: 60,001 bytes are no readable test data",
+	tx.TooManyKeys:           "TestTooManyKeys: 65 keys are no readable test data",
 	tx.OperationNotInVersion: "no operation is newer than version 1: the frame's test comes with the first that is",
 }
 

@@ -118,8 +118,7 @@ func (x *exec) checkPrice(t *tx.SettleTrade) *tx.Rejection {
 	} else if least := x.wholeOn(parameterBlockLeast, day); int64(t.Tonnes) < least {
 		return short(tx.BlockTooSmall, t.Instrument, least, int64(t.Tonnes))
 	}
-	instrument := x.chain.instrument[t.Instrument]
-	previous, s := x.previousClose(&instrument, day), x.shareOn(limit, day)
+	previous, s := x.openedAt(t.Instrument), x.shareOn(limit, day)
 	switch {
 	case previous == 0:
 		return short(tx.PriceOutOfLimit, t.Instrument+" has no reference price", previous, t.Price)
@@ -131,6 +130,17 @@ func (x *exec) checkPrice(t *tx.SettleTrade) *tx.Rejection {
 		return short(tx.PriceOutOfLimit, t.Instrument, previous, t.Price)
 	}
 	return nil
+}
+
+// openedAt is the instrument's previous close as the open day's bulletin has it.
+func (x *exec) openedAt(instrument string) tx.Fen {
+	_, b := x.bulletin(x.facts.openDay)
+	for i := range b.Instruments {
+		if b.Instruments[i].Instrument == instrument {
+			return b.Instruments[i].PreviousClose
+		}
+	}
+	return 0
 }
 
 // fitting is the trade's amount, if it and the market's sums fit into 63 bits.

@@ -28,16 +28,17 @@ type View struct {
 
 // View opens a view of the newest height.
 func (l *Ledger) View() (*View, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
+	if !l.enter() {
 		return nil, ErrClosed
 	}
+	l.publish.Lock()
+	defer l.publish.Unlock()
 	store, err := l.db.NewSnapshot()
 	if err != nil {
+		l.leave()
 		return nil, fmt.Errorf("state: open a view: %w", err)
 	}
-	l.users++
+	// Only commit changes it, and commit waits for us.
 	return &View{ledger: l, store: store, at: l.now}, nil
 }
 

@@ -157,6 +157,13 @@ func bodyTraps(t testing.TB) []trap {
 		{"unknown role", operation(field(3, join(field(1, "x"), field(2, 9), field(3, "x")))), Malformed},
 		{"negative role", operation(field(3, join(field(1, "x"), field(2, int64(-1)), field(3, "x")))), Malformed},
 		{"page without bytes", operation(field(2, "")), Malformed},
+		{"a key to revoke of an unknown scheme", operation(field(5, field(1, join(field(1, 257), field(2, w.key.Public().Key))))), Malformed},
+		{"a key to revoke of no scheme", operation(field(5, field(1, field(2, w.key.Public().Key)))), Malformed},
+		{"a key to revoke of 34 bytes", operation(field(5, field(1, join(field(1, 1), field(2, make([]byte, 34)))))), Malformed},
+		{"a key to add of an unknown scheme", operation(field(4, field(1, field(1, join(field(1, 258), field(2, w.key.Public().Key)))))), Malformed},
+		{"a proof of 65 bytes", operation(field(4, field(1, join(field(1, join(field(1, 1), field(2, w.key.Public().Key))), field(2, make([]byte, 65)))))), Malformed},
+		{"an account's key of an unknown scheme", operation(field(3, join(field(1, "x"), field(2, 6), field(3, "x"), field(5, field(1, join(field(1, 3), field(2, "k"))))))), Malformed},
+		{"2,001 operations", w.transaction(join(w.head, bytes.Repeat(field(5, field(12, "")), 2_001))), TooLarge},
 		{"required submessage left out", operation(field(4, "")), Malformed},
 		{"expiry 0 written out", w.transaction(join(w.head, field(4, 0), field(5, w.operation))), Malformed},
 		{"expiry after the operations", w.transaction(join(w.body(w.operation), field(4, 1))), Malformed},
@@ -184,11 +191,15 @@ func textTraps(t testing.TB) []trap {
 	for _, bad := range []struct{ name, text string }{
 		{"a zero byte", "x\x00"}, {"a newline", "x\n"}, {"an escape", "\x1b[2J"}, {"DEL", "x\x7f"}, {"a C1 control", "x\u009b2J"},
 		{"invalid UTF-8", "x\xff"}, {"a surrogate", "\xed\xa0\x80"}, {"an overlong slash", "\xc0\xaf"}, {"a cut rune", "\xe5\x8f"},
+		{"a text turned around", "x\u202e"}, {"a character of no width", "x\u200b"}, {"a line separator", "x\u2028"}, {"a paragraph separator", "x\u2029"},
 		{"257 bytes", strings.Repeat("x", 257)},
 	} {
 		head("chain with "+bad.name, bad.text, "p", "r", Malformed)
 		head("party with "+bad.name, "c", bad.text, "r", Malformed)
 		for _, o := range textOperations(bad.text) {
+			if len(bad.text) == maxTextBytes+1 && o.name == "SetParameter.Value" {
+				o.o.(*Operation_SetParameter).SetParameter.Value = strings.Repeat("x", maxValueBytes+1)
+			}
 			all = append(all, trap{bad.name + " in " + strings.TrimPrefix(o.name, "*"), w.transaction(w.body(encode(t, &Operation{Operation: o.o}))), Malformed})
 		}
 	}
@@ -242,10 +253,12 @@ func orderTraps(t testing.TB) []trap {
 		{"trade without orders", w.transaction(w.body(field(13, join(field(1, 10), field(2, "CEA23"))))), Malformed},
 		{"empty trade", w.transaction(w.body(field(13, ""))), Malformed},
 	}
+	for _, kind := range []TradeKind{TradeKindUnspecified, 11, -10} {
+		trade := testTrade(t, w.key, w.key)
+		trade.SettleTrade.Kind = kind
+		all = append(all, trap{"unknown kind of trade", sign(t, testBody(trade), w.key), Malformed})
+	}
 	trade := testTrade(t, w.key, w.key)
-	trade.SettleTrade.Kind = 11
-	all = append(all, trap{"unknown kind of trade", sign(t, testBody(trade), w.key), Malformed})
-	trade = testTrade(t, w.key, w.key)
 	trade.SettleTrade.Sell.Signature.Signature = trade.SettleTrade.Sell.Signature.Signature[1:]
 	return append(all, trap{"order's signature of 63 bytes", sign(t, testBody(trade), w.key), Malformed})
 }

@@ -2,6 +2,7 @@ package tx
 
 import (
 	"bytes"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -9,11 +10,16 @@ const (
 	// MaxTransactionBytes bounds an encoded transaction, so that its outcome
 	// record fits a log entry of 65,535 bytes.
 	MaxTransactionBytes = 60_000
+	// MaxOperations bounds the operations of a transaction, so that what is
+	// remembered of it is in proportion to its bytes.
+	MaxOperations = 2_000
 	// MaxBlockBytes bounds an encoded block.
 	MaxBlockBytes = 512 << 10
 	// MaxReferenceBytes bounds a client's reference.
 	MaxReferenceBytes = 32
 	maxTextBytes      = 256
+	// maxValueBytes bounds the value of a parameter.
+	maxValueBytes = 2_000
 )
 
 // Decoded is a transaction whose encoding is canonical; its signatures are not
@@ -27,8 +33,9 @@ type Decoded struct {
 }
 
 // Decode reads a transaction. It accepts bytes only if encoding what it read
-// gives the same bytes again, every text is printable UTF-8, and every
-// enumeration is known. Its error is a *Rejection. It keeps references into raw.
+// gives the same bytes again, every text is UTF-8 that shows, and keys, sides
+// and trade methods are of kinds that exist. Its error is a *Rejection. It keeps
+// references into raw.
 func Decode(raw []byte) (*Decoded, error) {
 	if len(raw) > MaxTransactionBytes {
 		return nil, &Rejection{Reason: TooLarge, Have: MaxTransactionBytes, Want: int64(len(raw))}
@@ -75,6 +82,8 @@ func (d *Decoded) checkFrame() *Rejection {
 	switch {
 	case len(d.Body.Operations) == 0:
 		return &Rejection{Reason: NoOperations}
+	case len(d.Body.Operations) > MaxOperations:
+		return &Rejection{Reason: TooLarge, Subject: "operations", Have: MaxOperations, Want: int64(len(d.Body.Operations))}
 	case len(d.Transaction.Signatures) == 0:
 		return &Rejection{Reason: NoSignature}
 	case !printable(d.Body.Reference, MaxReferenceBytes):
@@ -95,9 +104,21 @@ func (d *Decoded) checkFrame() *Rejection {
 	return nil
 }
 
-func wellFormed(s Signature) bool {
-	_, known := KeyScheme_name[int32(s.Key.Scheme)]
-	return known && s.Key.Scheme != KeySchemeUnspecified && len(s.Signature) == signatureBytes && len(s.Key.Key) <= sm2KeyBytes
+func wellFormed(s Signature) bool { return knownKey(&s.Key) && len(s.Signature) == signatureBytes }
+
+// knownKey accepts a key of a scheme that exists and of a size that it may have.
+// Whether it is a point of the curve is a rule of the ledger.
+func knownKey(k *PublicKey) bool {
+	return (k.Scheme == Ed25519 || k.Scheme == SM2) && len(k.Key) <= sm2KeyBytes
+}
+
+func knownKeys(all []ProvenKey) bool {
+	for i := range all {
+		if !knownKey(&all[i].Key) || len(all[i].Proof) > signatureBytes {
+			return false
+		}
+	}
+	return true
 }
 
 // printable accepts 1 to most bytes of visible ASCII.
@@ -110,19 +131,26 @@ func printable(s string, most int) bool {
 	return len(s) >= 1 && len(s) <= most
 }
 
-// text accepts UTF-8 without control characters, at most 256 bytes each.
+// text accepts UTF-8 that shows as it is, at most 256 bytes each.
 func text(all ...string) bool {
 	for _, s := range all {
-		if len(s) > maxTextBytes || !utf8.ValidString(s) {
+		if len(s) > maxTextBytes || !shows(s) {
 			return false
-		}
-		for _, r := range s {
-			if r < ' ' || r >= 0x7f && r < 0xa0 {
-				return false
-			}
 		}
 	}
 	return true
+}
+
+// shows accepts UTF-8 without control characters, line and paragraph separators,
+// and the invisible ones that change how their neighbours show: what is signed
+// must read as it is.
+func shows(s string) bool {
+	for _, r := range s {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
 }
 
 // checkOperation checks what gogoproto's decoder does not: texts, enumerations
@@ -136,9 +164,13 @@ func (d *Decoded) checkOperation(o *Operation) bool {
 	case *Operation_OpenAccount:
 		a := o.OpenAccount
 		_, known := Role_name[int32(a.Role)]
-		return known && text(a.Id, a.Name, a.Region)
+		return known && text(a.Id, a.Name, a.Region) && knownKeys(a.Keys)
+	case *Operation_AddKey:
+		return knownKeys([]ProvenKey{o.AddKey.Key})
+	case *Operation_RevokeKey:
+		return knownKey(&o.RevokeKey.Key)
 	case *Operation_SetParameter:
-		return text(o.SetParameter.Name, o.SetParameter.Value)
+		return text(o.SetParameter.Name) && len(o.SetParameter.Value) <= maxValueBytes && shows(o.SetParameter.Value)
 	case *Operation_Deposit:
 		return text(o.Deposit.Party)
 	case *Operation_Withdraw:
@@ -174,7 +206,7 @@ func checkOpening(o *BringForward) bool {
 }
 
 func (d *Decoded) checkTrade(t *SettleTrade) bool {
-	if _, known := TradeKind_name[int32(t.Kind)]; !known || !text(t.Instrument) {
+	if t.Kind != Listed && t.Kind != BlockTrade || !text(t.Instrument) {
 		return false
 	}
 	for _, s := range []*SignedOrder{&t.Buy, &t.Sell} {
@@ -182,8 +214,7 @@ func (d *Decoded) checkTrade(t *SettleTrade) bool {
 		if o.Unmarshal(s.Body) != nil || !same(&o, s.Body) || !wellFormed(s.Signature) {
 			return false
 		}
-		_, known := Side_name[int32(o.Side)]
-		if !known || !text(o.ChainId, o.Party, o.Instrument) || !printable(o.Reference, MaxReferenceBytes) {
+		if o.Side != Buy && o.Side != Sell || !text(o.ChainId, o.Party, o.Instrument) || !printable(o.Reference, MaxReferenceBytes) {
 			return false
 		}
 		d.Orders = append(d.Orders, o)

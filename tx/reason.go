@@ -54,6 +54,7 @@ const (
 	KeyInUse        Reason = 54
 	LastKey         Reason = 55
 	BadName         Reason = 56
+	TooManyKeys     Reason = 57
 
 	// The opening position.
 	NotFirstBlock       Reason = 60
@@ -116,7 +117,7 @@ const (
 var reasons = map[Reason][2]string{
 	Accepted:              {"ACCEPTED", "accepted"},
 	Malformed:             {"MALFORMED", "the bytes are not the canonical encoding of a transaction"},
-	TooLarge:              {"TOO_LARGE", "the transaction is larger than 60,000 bytes"},
+	TooLarge:              {"TOO_LARGE", "a transaction has at most 60,000 bytes and 2,000 operations"},
 	UnknownOperation:      {"UNKNOWN_OPERATION", "an operation that this protocol does not know"},
 	BadSignature:          {"BAD_SIGNATURE", "a signature does not fit"},
 	WrongChain:            {"WRONG_CHAIN", "the transaction names another chain"},
@@ -148,6 +149,7 @@ var reasons = map[Reason][2]string{
 	KeyInUse:              {"KEY_IN_USE", "the key is or was a key of a party"},
 	LastKey:               {"LAST_KEY", "a party keeps at least one key"},
 	BadName:               {"BAD_NAME", "a name is 1 to 200 bytes of text"},
+	TooManyKeys:           {"TOO_MANY_KEYS", "a party has at most 64 keys, revoked ones too"},
 	NotFirstBlock:         {"NOT_FIRST_BLOCK", "an opening position is the ledger's first transaction or none"},
 	OpeningIncomplete:     {"OPENING_INCOMPLETE", "pages of the opening position are missing: no other business yet"},
 	PageNotExpected:       {"PAGE_NOT_EXPECTED", "the page is not the next of the opening position"},

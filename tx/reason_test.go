@@ -86,12 +86,12 @@ func TestReasonsComplete(t *testing.T) {
 
 func TestRejection(t *testing.T) {
 	for want, r := range map[string]Rejection{
-		"MALFORMED: the bytes are not the canonical encoding of a transaction":             {Reason: Malformed},
-		"INSUFFICIENT_HOLDING: the holding is too small (CEA22 of buyer): have 5, want 9":  {Reason: InsufficientHolding, Subject: "CEA22 of buyer", Have: 5, Want: 9},
-		"INSUFFICIENT_MONEY: the money is too little: have 0, want 9":                      {Reason: InsufficientMoney, Want: 9},
-		"REASON_9999: a reason of a newer protocol version (x)":                            {Reason: 9_999, Subject: "x"},
-		"DAY_OPEN: a trading day is open (2024-01-02)":                                     {Reason: DayOpen, Subject: Day(2024_01_02).String()},
-		"TOO_LARGE: the transaction is larger than 60,000 bytes: have 60000, want 1000000": {Reason: TooLarge, Have: 60_000, Want: 1_000_000},
+		"MALFORMED: the bytes are not the canonical encoding of a transaction":                             {Reason: Malformed},
+		"INSUFFICIENT_HOLDING: the holding is too small (CEA22 of buyer): have 5, want 9":                  {Reason: InsufficientHolding, Subject: "CEA22 of buyer", Have: 5, Want: 9},
+		"INSUFFICIENT_MONEY: the money is too little: have 0, want 9":                                      {Reason: InsufficientMoney, Want: 9},
+		"REASON_9999: a reason of a newer protocol version (x)":                                            {Reason: 9_999, Subject: "x"},
+		"DAY_OPEN: a trading day is open (2024-01-02)":                                                     {Reason: DayOpen, Subject: Day(2024_01_02).String()},
+		"TOO_LARGE: a transaction has at most 60,000 bytes and 2,000 operations: have 60000, want 1000000": {Reason: TooLarge, Have: 60_000, Want: 1_000_000},
 	} {
 		if r.Error() != want {
 			t.Errorf("%q, want %q", r.Error(), want)

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Tags separate what a key may ever sign. Each ends in a zero byte, so that no
@@ -14,6 +16,7 @@ const (
 	orderTag       = "carbonledger/order/v1\x00"
 	keyTag         = "carbonledger/key/v1\x00"
 	attestTag      = "carbonledger/attest/v1\x00"
+	introduceTag   = "carbonledger/introduce/v1\x00"
 )
 
 func message(tag string, d Domain, body []byte) []byte {
@@ -92,6 +95,33 @@ func VerifyAttestation(d Domain, a *Attestation, nodeKey []byte) bool {
 
 // bodyID is the id of a transaction with this body.
 func bodyID(d Domain, body []byte) ID { return sha256.Sum256(message(transactionTag, d, body)) }
+
+// IntroduceMessage is what a validator signs with its cosigning key to say that
+// these are the network's validators now: the tag "carbonledger/introduce/v1"
+// and a zero byte, the genesis hash, and SHA-256 of the encoded validators, each
+// after its length as uvarint, in ascending order of their names.
+func IntroduceMessage(d Domain, validators []Validator) ([]byte, error) {
+	sorted := slices.Clone(validators)
+	slices.SortFunc(sorted, func(a, b Validator) int { return strings.Compare(a.Name, b.Name) })
+	var all []byte
+	for i := range sorted {
+		raw, err := sorted[i].Marshal()
+		if err != nil {
+			return nil, fmt.Errorf("tx: encode the validator %s: %w", sorted[i].Name, err)
+		}
+		all = append(binary.AppendUvarint(all, uint64(len(raw))), raw...)
+	}
+	sum := sha256.Sum256(all)
+	return message(introduceTag, d, sum[:]), nil
+}
+
+// VerifyIntroduction checks a signature over IntroduceMessage against a
+// validator's cosigning key.
+func VerifyIntroduction(d Domain, validators []Validator, cosignKey, signature []byte) bool {
+	m, err := IntroduceMessage(d, validators)
+	key := PublicKey{Scheme: Ed25519, Key: cosignKey}
+	return err == nil && key.Validate() == nil && verifyOne(key, m, signature)
+}
 
 // TransactionID reads the id of an encoded transaction, without verifying it.
 func TransactionID(d Domain, raw []byte) (ID, error) {

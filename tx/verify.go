@@ -20,9 +20,10 @@ const (
 	// equation; beyond a few hundred the gain is small.
 	batchSignatures = 512
 	expandedKeys    = 16_384
-	// verifiedBytes bounds the raw bytes of one generation of remembered
-	// transactions.
-	verifiedBytes = 16 << 20
+	// verifiedBytes bounds one generation of remembered transactions: their raw
+	// bytes, and what a decoded operation takes beside them.
+	verifiedBytes  = 64 << 20
+	operationBytes = 256
 )
 
 // Verified is a transaction whose encoding is canonical and whose signatures
@@ -264,8 +265,9 @@ func (v *Verifier) remember(sum ID, t Verified) {
 	if _, ok := v.young[sum]; ok {
 		return
 	}
-	if v.youngLen += len(t.raw); v.youngLen > verifiedBytes {
-		v.old, v.young, v.youngLen = v.young, map[ID]Verified{}, len(t.raw)
+	size := len(t.raw) + operationBytes*len(t.d.Body.Operations)
+	if v.youngLen += size; v.youngLen > verifiedBytes {
+		v.old, v.young, v.youngLen = v.young, map[ID]Verified{}, size
 	}
 	v.young[sum] = t
 }
