@@ -88,7 +88,7 @@ func (s *signing) run(cmd *cobra.Command, lists [][]tx.Operation) error {
 	for _, b := range bodies {
 		fmt.Fprint(cmd.ErrOrStderr(), words.describeBody(b, f.Hash.String()))
 	}
-	if err := s.confirm(cmd); err != nil {
+	if err := confirm(cmd, s.yes); err != nil {
 		return err
 	}
 	keys, err := s.keys(cmd)
@@ -159,8 +159,8 @@ func parseExpiry(s string, now time.Time) (tx.Instant, error) {
 }
 
 // confirm asks whether to sign. Without a terminal somebody must have said yes.
-func (s *signing) confirm(cmd *cobra.Command) error {
-	if s.yes {
+func confirm(cmd *cobra.Command, yes bool) error {
+	if yes {
 		return nil
 	}
 	in, ok := cmd.InOrStdin().(*os.File)

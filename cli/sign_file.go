@@ -113,7 +113,7 @@ func (s *signing) addSignature(cmd *cobra.Command, path string) error {
 	for _, k := range v.Signers() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "  signed by %s\n", k)
 	}
-	if err := s.confirm(cmd); err != nil {
+	if err := confirm(cmd, s.yes); err != nil {
 		return err
 	}
 	keys, err := s.keys(cmd)

@@ -87,7 +87,7 @@ func (s *signing) order(cmd *cobra.Command, o *tx.OrderBody) error {
 	}
 	o.ChainId, o.Party = f.ChainID, s.g.party
 	fmt.Fprintf(cmd.ErrOrStderr(), "On chain %s (genesis %s):\n  %s\n", f.ChainID, f.Hash, words.order(o))
-	if err := s.confirm(cmd); err != nil {
+	if err := confirm(cmd, s.yes); err != nil {
 		return err
 	}
 	keys, err := s.keys(cmd)

@@ -81,7 +81,7 @@ func (d *Document) build(b *builder, hash tx.Domain) error {
 		b.bad("start", "%q: use a time such as 2024-01-01T00:00:00+08:00", d.Start)
 	}
 	f.Start = tx.Instant(start.UnixMilli())
-	b.validators(d, f)
+	f.Validators = b.validators("validators", d.Validators)
 	b.parties(d, f)
 	b.instruments(d, f)
 	b.calendar(d, f)
@@ -92,10 +92,12 @@ func (d *Document) build(b *builder, hash tx.Domain) error {
 	return nil
 }
 
-func (b *builder) validators(d *Document, f *tx.Founding) {
+// validators checks those of a list whose name in the file is given; one of
+// them must be a voter.
+func (b *builder) validators(list string, all []Validator) (checked []tx.Validator) {
 	voters := 0
-	for i, v := range d.Validators {
-		at := func(field string) string { return fmt.Sprintf("validators[%d].%s", i, field) }
+	for i, v := range all {
+		at := func(field string) string { return fmt.Sprintf("%s[%d].%s", list, i, field) }
 		b.check(at("name"), CheckName(v.Name))
 		b.once(at("name"), "validator", v.Name)
 		b.check(at("site"), CheckName(v.Site))
@@ -120,11 +122,12 @@ func (b *builder) validators(d *Document, f *tx.Founding) {
 		if w.Voter {
 			voters++
 		}
-		f.Validators = append(f.Validators, w)
+		checked = append(checked, w)
 	}
 	if voters == 0 {
-		b.bad("validators", "no voter: a network needs at least one; three sites need five")
+		b.bad(list, "no voter: a network needs at least one; three sites need five")
 	}
+	return checked
 }
 
 // roles by their names in the document.

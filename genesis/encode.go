@@ -30,17 +30,7 @@ func Encode(f *tx.Founding) ([]byte, error) {
 	if f.ScriptClock {
 		d.Clock = ScriptClock
 	}
-	for _, v := range f.Validators {
-		w := Validator{
-			Name: v.Name, Site: v.Site, Address: v.Address, Incarnation: fmt.Sprintf("%x", v.IncarnationSha256),
-			NodeKey:   tx.PublicKey{Scheme: tx.Ed25519, Key: v.NodeKey}.String(),
-			CosignKey: tx.PublicKey{Scheme: tx.Ed25519, Key: v.CosignKey}.String(),
-		}
-		if !v.Voter {
-			w.Voter = new(bool)
-		}
-		d.Validators = append(d.Validators, w)
-	}
+	d.Validators = writtenValidators(f.Validators)
 	for _, p := range f.Parties {
 		q := Party{ID: p.Id, Role: RoleName(p.Role), Name: p.Name, Region: p.Region}
 		for _, k := range p.Keys {
@@ -62,14 +52,10 @@ func Encode(f *tx.Founding) ([]byte, error) {
 	for _, p := range f.Parameters {
 		d.Parameters = append(d.Parameters, Parameter{Name: p.Name, From: p.From.String(), Value: p.Value})
 	}
-	var b bytes.Buffer
-	b.WriteString(header)
-	e := toml.NewEncoder(&b)
-	e.SetIndentTables(false)
-	if err := e.Encode(d); err != nil {
+	content, err := encodeTOML(header, d)
+	if err != nil {
 		return nil, fmt.Errorf("genesis: write the document: %w", err)
 	}
-	content := []byte(strings.TrimSpace(b.String()) + "\n")
 	// The line is one of a document that nobody has seen.
 	var bad *Error
 	if _, err := Parse(content); errors.As(err, &bad) {
@@ -78,4 +64,32 @@ func Encode(f *tx.Founding) ([]byte, error) {
 		return nil, err
 	}
 	return content, nil
+}
+
+// encodeTOML writes a value below a comment.
+func encodeTOML(comment string, value any) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(comment)
+	e := toml.NewEncoder(&b)
+	e.SetIndentTables(false)
+	if err := e.Encode(value); err != nil {
+		return nil, err
+	}
+	return []byte(strings.TrimSpace(b.String()) + "\n"), nil
+}
+
+// writtenValidators are validators as files have them.
+func writtenValidators(all []tx.Validator) (written []Validator) {
+	for _, v := range all {
+		w := Validator{
+			Name: v.Name, Site: v.Site, Address: v.Address, Incarnation: fmt.Sprintf("%x", v.IncarnationSha256),
+			NodeKey:   tx.PublicKey{Scheme: tx.Ed25519, Key: v.NodeKey}.String(),
+			CosignKey: tx.PublicKey{Scheme: tx.Ed25519, Key: v.CosignKey}.String(),
+		}
+		if !v.Voter {
+			w.Voter = new(bool)
+		}
+		written = append(written, w)
+	}
+	return written
 }

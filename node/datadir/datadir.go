@@ -136,6 +136,10 @@ func ReadLine(dir string) (tx.Validator, error) {
 	return v, nil
 }
 
+// CosignKeyFile is the file with the directory's cosigning key. It may be read
+// while a node uses the directory.
+func CosignKeyFile(dir string) string { return filepath.Join(dir, cosignKeyFile) }
+
 // Protected reports whether the directory's keys need a passphrase.
 func Protected(dir string) (bool, error) { return keyfile.Protected(filepath.Join(dir, nodeKeyFile)) }
 
