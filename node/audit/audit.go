@@ -250,8 +250,9 @@ func (a *auditor) conserve() error {
 	return nil
 }
 
-// confirm checks the validators' word on the newest height against the
-// re-executed hash there.
+// confirm checks the validators' word on the end of the history against the
+// re-executed hash there. What lies above the height that they signed is nobody's
+// word: a block at the end could be anybody's.
 func (a *auditor) confirm(attestations []tx.Attestation) error {
 	v, err := a.ledger.View()
 	if err != nil {
@@ -296,6 +297,9 @@ func (a *auditor) confirm(attestations []tx.Attestation) error {
 	}
 	if len(r.Confirmed) < r.Need {
 		return fmt.Errorf("audit: %w by %d of %d: only by %d", ErrUnconfirmed, r.Need, r.Of, len(r.Confirmed))
+	}
+	if end := a.ledger.Head().Height; r.ConfirmedHeight < end {
+		return fmt.Errorf("audit: %w: the validators signed height %d, nobody signed heights %d to %d", ErrUnconfirmed, r.ConfirmedHeight, r.ConfirmedHeight+1, end)
 	}
 	return nil
 }

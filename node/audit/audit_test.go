@@ -455,3 +455,36 @@ func (s *failing) Attestations(ctx context.Context) ([]tx.Attestation, error) {
 	all, err := s.history.Attestations(ctx)
 	return all, errors.Join(err, s.attestations)
 }
+
+// TestForgedEnd: blocks above the height that the validators signed are one
+// node's own invention, however well they fit.
+func TestForgedEnd(t *testing.T) {
+	h := honest(t)
+	for i := range h.attestations {
+		h.attestations[i] = h.attest(h.attestations[i].Validator, blocks-1, h.records[blocks-2].Hash)
+	}
+	for name, forge := range map[string]func(*history){
+		"the honest block itself": func(*history) {},
+		"an empty block in its place": func(h *history) {
+			ledger, err := state.Open("ledger", h.f, tx.NewVerifier(h.f.Hash), state.Options{FS: vfs.NewMem()})
+			must(t, err)
+			defer func() { must(t, ledger.Close()) }()
+			h.records = h.records[:blocks-1]
+			for i := range h.records {
+				_, err := ledger.Apply([]state.Entry{{Index: uint64(i + 1), Block: h.records[i].Block}})
+				must(t, err)
+			}
+			h.extend(t, ledger, nil)
+		},
+	} {
+		told := h.clone()
+		forge(told)
+		report, err := run(t, told, h.f)
+		if !errors.Is(err, audit.ErrUnconfirmed) || !strings.Contains(err.Error(), "nobody signed heights 40 to 40") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if report == nil || report.Height != blocks || report.ConfirmedHeight != blocks-1 {
+			t.Errorf("%s: %+v", name, report)
+		}
+	}
+}
