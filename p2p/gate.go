@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multiaddr"
 )
 
@@ -25,7 +26,10 @@ type member struct {
 	id         peer.ID
 	address    multiaddr.Multiaddr // nil when the list gives none that can be used; then addressErr says why
 	addressErr error
+	only       map[protocol.ID]bool // what it may open here; nil for everything
 }
+
+func (m *member) mayOpen(p protocol.ID) bool { return m.only == nil || m.only[p] }
 
 // stranger is an open connection of a peer that is not on the allow list.
 type stranger struct {
@@ -161,6 +165,16 @@ func (h *Host) member(p Peer) (*member, error) {
 		return nil, fmt.Errorf("p2p: the key of peer %s: %w", p.Name, err)
 	}
 	m := &member{name: p.Name, id: id}
+	for _, name := range p.Streams {
+		proto, err := h.protocol(name)
+		if err != nil {
+			return nil, fmt.Errorf("p2p: peer %s: %w", p.Name, err)
+		}
+		if m.only == nil {
+			m.only = map[protocol.ID]bool{}
+		}
+		m.only[proto] = true
+	}
 	if p.Address == "" {
 		return m, nil
 	}
@@ -265,19 +279,19 @@ func (g *gate) disconnected(c network.Conn) bool {
 	return m != nil
 }
 
-// enter judges a new inbound stream: the peer's name when it is admitted, else whether it may still say hello.
-func (g *gate) enter(c network.Conn) (name string, hello bool) {
+// enter judges a new inbound stream: the peer when it is admitted, else whether it may still say hello.
+func (g *gate) enter(c network.Conn) (m *member, hello bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m := g.byID[c.RemotePeer()]; m != nil {
-		return m.name, true
+		return m, true
 	}
 	s := g.strangers[c]
 	if s == nil || s.streams >= strangerStreams {
-		return "", false
+		return nil, false
 	}
 	s.streams++
-	return "", true
+	return nil, true
 }
 
 // greeted leaves a stranger that has said hello the time to read the answer, and logs it, at most once in ten seconds.

@@ -44,6 +44,7 @@ type Peer struct {
 	Name    string            // what RemoteAddr shows and Dial takes; unique in a list
 	Key     ed25519.PublicKey // 32 bytes; unique in a list
 	Address string            // multiaddr such as /ip4/10.1.2.3/tcp/7000 or /dns4/wuhan-1/tcp/7000; empty when only the peer dials
+	Streams []string          // names of the streams that it may open here, beside the hello; nil for all
 }
 
 // Config is what a Host needs to know for its whole life.

@@ -236,3 +236,26 @@ var _ interface {
 	net.Conn
 	io.ReadWriteCloser
 } = (*conn)(nil)
+
+// TestLimitedPeer: a peer that is admitted to some streams only is reset on the
+// others, and lifted by a list that admits it to all.
+func TestLimitedPeer(t *testing.T) {
+	a, b := node(t, "wuhan-1"), node(t, "shanghai-1")
+	a.SetPeers([]Peer{b.asPeer()})
+	limited := a.asPeer()
+	limited.Streams = []string{"raft"}
+	b.SetPeers([]Peer{limited})
+	echo(t, b, "raft")
+	echo(t, b, "submit")
+	c := dial(t, a, "shanghai-1", "raft")
+	say(t, c, "block")
+	hear(t, c, "block")
+	refused(t, a, "shanghai-1", "submit", ErrUnreachable, "does not serve")
+	b.SetPeers([]Peer{a.asPeer()})
+	all := dial(t, a, "shanghai-1", "submit")
+	say(t, all, "transaction")
+	hear(t, all, "transaction")
+	limited.Streams = []string{"No Such Name"}
+	b.SetPeers([]Peer{limited})
+	refused(t, a, "shanghai-1", "raft", ErrNotAdmitted)
+}

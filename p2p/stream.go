@@ -58,13 +58,13 @@ func (h *Host) handle(s network.Stream) {
 		return
 	}
 	defer h.handlers.Done()
-	name, ok := h.gate.enter(s.Conn())
+	from, ok := h.gate.enter(s.Conn())
 	if !ok || s.SetDeadline(time.Now().Add(negotiateTimeout)) != nil {
 		s.Reset()
 		return
 	}
 	offered := h.inside
-	if name == "" {
+	if from == nil {
 		offered = h.porch
 	}
 	proto, _, err := offered.Negotiate(s)
@@ -76,13 +76,13 @@ func (h *Host) handle(s network.Stream) {
 		return
 	}
 	if proto == helloProtocol {
-		h.answerHello(s, name != "")
+		h.answerHello(s, from != nil)
 		return
 	}
 	h.mu.Lock()
 	l := h.listeners[proto]
 	h.mu.Unlock()
-	if l == nil || s.SetDeadline(time.Time{}) != nil || !l.deliver(newConn(s, h.config.Name, name)) {
+	if l == nil || !from.mayOpen(proto) || s.SetDeadline(time.Time{}) != nil || !l.deliver(newConn(s, h.config.Name, from.name)) {
 		s.Reset()
 	}
 }
