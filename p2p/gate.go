@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multistream"
 )
 
 // member is a peer on the allow list.
@@ -29,7 +30,22 @@ type member struct {
 	only       map[protocol.ID]bool // what it may open here; nil for everything
 }
 
-func (m *member) mayOpen(p protocol.ID) bool { return m.only == nil || m.only[p] }
+// offeredTo is what an admitted peer may choose from.
+func (h *Host) offeredTo(m *member) *multistream.MultistreamMuxer[protocol.ID] {
+	if m.only == nil {
+		return h.inside
+	}
+	offered := multistream.NewMultistreamMuxer[protocol.ID]()
+	offered.AddHandler(helloProtocol, nil)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for proto := range h.listeners {
+		if m.only[proto] {
+			offered.AddHandler(proto, nil)
+		}
+	}
+	return offered
+}
 
 // stranger is an open connection of a peer that is not on the allow list.
 type stranger struct {

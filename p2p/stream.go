@@ -63,9 +63,9 @@ func (h *Host) handle(s network.Stream) {
 		s.Reset()
 		return
 	}
-	offered := h.inside
-	if from == nil {
-		offered = h.porch
+	offered := h.porch
+	if from != nil {
+		offered = h.offeredTo(from)
 	}
 	proto, _, err := offered.Negotiate(s)
 	if err == nil {
@@ -82,7 +82,7 @@ func (h *Host) handle(s network.Stream) {
 	h.mu.Lock()
 	l := h.listeners[proto]
 	h.mu.Unlock()
-	if l == nil || !from.mayOpen(proto) || s.SetDeadline(time.Time{}) != nil || !l.deliver(newConn(s, h.config.Name, from.name)) {
+	if l == nil || s.SetDeadline(time.Time{}) != nil || !l.deliver(newConn(s, h.config.Name, from.name)) {
 		s.Reset()
 	}
 }
