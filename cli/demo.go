@@ -153,7 +153,7 @@ func (d *demo) prepare() (err error) {
 		}
 	}
 	n, err := createNetwork(networkOptions{
-		Dir: dir, P2PPorts: ports, Sites: demoSites(demoNodes), ChainID: "demo-" + strconv.Itoa(d.file.Calendar.Year), ScriptClock: true,
+		Dir: dir, P2PPorts: ports, Sites: demoSites(demoNodes), ChainID: "script-demo-" + strconv.Itoa(d.file.Calendar.Year), ScriptClock: true,
 		Parties: parties, Instruments: d.plan.Instruments(), ClosedDays: d.plan.ClosedDays(), Start: d.plan.Start(),
 	})
 	if err != nil {
