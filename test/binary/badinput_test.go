@@ -67,7 +67,7 @@ func badFiles(t *testing.T, n *network) {
 		{"cut", raw[:len(raw)-1], "MALFORMED"},
 		{"noise", noise, "MALFORMED"},
 		{"empty", nil, "NO_OPERATIONS"},
-		{"large", make([]byte, tx.MaxTransactionBytes+1), "TOO_LARGE: the transaction is larger than 60,000 bytes"},
+		{"large", make([]byte, tx.MaxTransactionBytes+1), "have 60000, want 60001"},
 	} {
 		file := filepath.Join(t.TempDir(), c.name+".tx")
 		if err := os.WriteFile(file, c.content, 0o644); err != nil {

@@ -226,15 +226,29 @@ func (n *network) promote(v *validator, line string) {
 	n.awaitSame(n.nodes...)
 }
 
+// awaitSnapshot waits until a validator has a whole snapshot.
+func (v *validator) awaitSnapshot(t *testing.T) {
+	t.Helper()
+	awaitAnswer(t, "a snapshot of "+v.name, func() (string, error) {
+		files, err := filepath.Glob(filepath.Join(v.dir, "snapshots", "snapshots", "*[0-9]", "state.bin"))
+		if err == nil && len(files) == 0 {
+			err = errors.New("there is none")
+		}
+		return "", err
+	})
+}
+
 // TestNewcomer: the logs were cut, so a validator that starts for the first
 // time gets a snapshot, then the rest, and then a vote.
 func TestNewcomer(t *testing.T) {
 	n := running(t, three(), "--max-raft-log", "1")
 	founders := n.nodes
-	n.fill("large", 10, 1000)
+	// More blocks than a log keeps behind a snapshot, then more bytes than it may
+	// grow by before one.
 	n.fill("small", 270, 1)
+	n.fill("large", 10, 1000)
 	for _, v := range founders {
-		n.awaitStatus(v, "cuts its log", func(s *api.StatusResponse) bool { return s.LogBytes < 1<<20 })
+		v.awaitSnapshot(t)
 	}
 	newcomer, line := n.admit("chengdu-1", "Chengdu")
 	n.start(newcomer)
@@ -257,10 +271,9 @@ func TestNewcomer(t *testing.T) {
 	voters(newcomer, 4)
 
 	// Three of four are a majority only with the newcomer's vote.
-	n.kill(founders[0])
-	n.awaitLeader()
+	n.signal(syscall.SIGSTOP, founders[0])
 	n.asAt(n.others(founders[0]), "bank", "deposit", "--to", "entity-2", "--yuan", "12.34", "--yes").must(t)
-	n.start(founders[0])
+	n.signal(syscall.SIGCONT, founders[0])
 	n.awaitServing(founders[0])
 	n.awaitSame(n.nodes...)
 	n.asAt([]*validator{newcomer}, "auditor", "query", "money").want(t, 0, "entity-1  102.71", "entity-2  12.34")
