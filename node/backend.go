@@ -29,13 +29,16 @@ func (b *backend) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, erro
 	return nil, err
 }
 
-func (b *backend) Check(ctx context.Context, raw []byte) (tx.Receipt, uint64, error) {
+// Check closes its view even if the check panics: an open one would keep the
+// node from restoring and from stopping.
+func (b *backend) Check(ctx context.Context, raw []byte) (receipt tx.Receipt, height uint64, err error) {
 	v, err := b.view(ctx, 0)
 	if err != nil {
 		return tx.Receipt{}, 0, err
 	}
-	r, err := v.Check(raw)
-	return r, v.Head().Height, errors.Join(err, v.Close())
+	defer func() { err = errors.Join(err, v.Close()) }()
+	receipt, err = v.Check(raw)
+	return receipt, v.Head().Height, err
 }
 
 func (b *backend) View(ctx context.Context, minHeight uint64) (api.View, error) {

@@ -40,22 +40,17 @@ func (s service) Blocks(in *BlocksRequest, stream Ledger_BlocksServer) error {
 	}
 	ctx, cancel := s.untilStop(stream.Context())
 	defer cancel()
+	// Nobody waits here for a height who may not read: the slots are few.
+	newest, err := s.readable(ctx, who, 0)
+	if err != nil {
+		return s.endedOr(stream.Context(), err)
+	}
 	to := in.To
-	if !in.Follow {
-		v, err := s.view(ctx, to)
-		if err != nil {
+	if !in.Follow && to == 0 {
+		to = newest
+	} else if !in.Follow {
+		if _, err := s.readable(ctx, who, to); err != nil {
 			return s.endedOr(stream.Context(), err)
-		}
-		newest := v.Head().Height
-		err = who.mayBlocks(v)
-		if closed := v.Close(); err == nil && closed != nil {
-			err = broken(closed)
-		}
-		if err != nil {
-			return err
-		}
-		if to == 0 {
-			to = newest
 		}
 	}
 	for next := in.From; to == 0 && in.Follow || next <= to; {
@@ -79,6 +74,16 @@ func (s service) Blocks(in *BlocksRequest, stream Ledger_BlocksServer) error {
 		}
 	}
 	return nil
+}
+
+// readable is the newest height, at least minHeight, if the reader may see
+// blocks then.
+func (s service) readable(ctx context.Context, who reader, minHeight uint64) (uint64, error) {
+	head, err := look(ctx, s.Server, minHeight, func(v View, h uint64) (*uint64, error) { return &h, who.mayBlocks(v) })
+	if err != nil {
+		return 0, err
+	}
+	return *head, nil
 }
 
 // chunk reads some blocks from a height on, at least one; to 0 is no end.

@@ -187,6 +187,10 @@ func elsewhere(err error) bool {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.DataLoss:
 		return true
+	case codes.OutOfRange:
+		// A node that hears no peers does not know how far the others are.
+		info := infoOf(err)
+		return info != nil && info.Reason == reasonHeightNotKnown
 	case codes.ResourceExhausted:
 		info := infoOf(err)
 		return info != nil && info.Reason == reasonOverloaded

@@ -7,7 +7,9 @@
 // Every answer to a query is true at one height, which it names; a list gives
 // its exact total, whether it is complete, and the cursor of the rest. A query
 // with min_height waits until the node has applied that height, at most ten
-// seconds and never past the caller's deadline.
+// seconds and never past the caller's deadline; one more than 1,000 blocks
+// above the newest height that the node knows of is refused at once with
+// HEIGHT_NOT_KNOWN.
 //
 // # Rights
 //

@@ -27,6 +27,7 @@ const (
 	reasonBadCursor        = "BAD_CURSOR"
 	reasonNotFound         = "NOT_FOUND"
 	reasonHeightNotReached = "HEIGHT_NOT_REACHED"
+	reasonHeightNotKnown   = "HEIGHT_NOT_KNOWN"
 	reasonOverloaded       = "OVERLOADED"
 	reasonNotDone          = "NOT_DONE"
 	reasonOutcomeUnknown   = "OUTCOME_UNKNOWN"
@@ -122,6 +123,16 @@ func viewFailure(ctx context.Context, err error, have, want uint64) error {
 		}.err()
 	}
 	return failure{code: codes.Unavailable, reason: reasonFailed, text: fmt.Sprintf("this node cannot show its state: %v", err)}.err()
+}
+
+// tooFar refuses to wait for a height that will not come in time.
+func tooFar(have, want uint64) error {
+	m := atHeight(have)
+	m["have"], m["want"] = strconv.FormatUint(have, 10), strconv.FormatUint(want, 10)
+	return failure{
+		code: codes.OutOfRange, reason: reasonHeightNotKnown, metadata: m,
+		text: fmt.Sprintf("min_height %d is far above %d, the newest height that this node knows of: ask for a height of a receipt or of an answer of this network, or ask another node", want, have),
+	}.err()
 }
 
 // broken is a failure to read the node's own store.

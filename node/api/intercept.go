@@ -78,14 +78,41 @@ func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.Str
 	return next(srv, stream)
 }
 
+// place is where a request in progress has its slot. It leaves while it waits
+// for a height.
+type place struct {
+	slots chan struct{}
+	held  bool
+}
+
+type placeKey struct{}
+
+func (p *place) leave() {
+	if p.held {
+		p.held = false
+		<-p.slots
+	}
+}
+
+// back takes a slot again, unless done is closed before there is one.
+func (p *place) back(done <-chan struct{}) bool {
+	select {
+	case p.slots <- struct{}{}:
+		p.held = true
+	case <-done:
+	}
+	return p.held
+}
+
 func (s *Server) limitUnary(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !ours(info.FullMethod) {
 		return next(ctx, in)
 	}
 	select {
 	case s.requests <- struct{}{}:
-		defer func() { <-s.requests }()
-		return next(ctx, in)
+		p := &place{slots: s.requests, held: true}
+		defer p.leave()
+		return next(context.WithValue(ctx, placeKey{}, p), in)
 	case <-s.stopping.Done():
 		return nil, s.ended(ctx)
 	default:

@@ -23,26 +23,82 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // view opens the state at minHeight or later.
 func (s *Server) view(ctx context.Context, minHeight uint64) (View, error) {
-	waiting, cancel := bounded(ctx)
+	opening, cancel := bounded(ctx)
 	defer cancel()
-	v, err := s.backend.View(waiting, minHeight)
+	v, err := s.backend.View(opening, 0)
 	if err != nil {
+		return nil, viewFailure(ctx, err, s.backend.Status().Head.Height, minHeight)
+	}
+	if v.Head().Height >= minHeight {
+		return v, nil
+	}
+	// A view that waits would hold what later blocks replace.
+	if err := v.Close(); err != nil {
+		return nil, broken(err)
+	}
+	if err := s.reach(ctx, minHeight); err != nil {
+		return nil, err
+	}
+	if v, err = s.backend.View(opening, minHeight); err != nil {
 		return nil, viewFailure(ctx, err, s.backend.Status().Head.Height, minHeight)
 	}
 	return v, nil
 }
 
-// look runs one query on a view.
-func look[T any](ctx context.Context, s *Server, minHeight uint64, query func(View, uint64) (*T, error)) (*T, error) {
+// reach waits for a height, among those that wait and not among those that
+// work.
+func (s *Server) reach(ctx context.Context, height uint64) error {
+	if have := s.known(); height > have && height-have > farAhead {
+		return tooFar(have, height)
+	}
+	select {
+	case s.waits <- struct{}{}:
+		defer func() { <-s.waits }()
+	case <-s.stopping.Done():
+		return s.ended(ctx)
+	default:
+		return overloaded("too many requests wait for a height")
+	}
+	until, cancel := s.untilStop(ctx)
+	defer cancel()
+	waiting, cancel := bounded(until)
+	defer cancel()
+	p, _ := ctx.Value(placeKey{}).(*place)
+	if p != nil {
+		p.leave()
+	}
+	if err := s.backend.WaitHeight(waiting, height); err != nil {
+		return s.endedOr(ctx, viewFailure(ctx, err, s.backend.Status().Head.Height, height))
+	}
+	if p != nil && !p.back(waiting.Done()) {
+		return s.endedOr(ctx, overloaded("too many requests in progress"))
+	}
+	return nil
+}
+
+// known is the newest height that this node or a peer that it hears has.
+func (s *Server) known() uint64 {
+	status := s.backend.Status()
+	height := status.Head.Height
+	for i := range status.Peers {
+		height = max(height, status.Peers[i].Height)
+	}
+	return height
+}
+
+// look runs one query on a view, which it closes even if the query panics: an
+// open view would keep the node from restoring and from stopping.
+func look[T any](ctx context.Context, s *Server, minHeight uint64, query func(View, uint64) (*T, error)) (out *T, err error) {
 	v, err := s.view(ctx, minHeight)
 	if err != nil {
 		return nil, err
 	}
-	out, err := query(v, v.Head().Height)
-	if closed := v.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	defer func() {
+		if closed := v.Close(); err == nil && closed != nil {
+			out, err = nil, broken(closed)
+		}
+	}()
+	if out, err = query(v, v.Head().Height); err != nil {
 		return nil, broken(err)
 	}
 	return out, nil
@@ -88,9 +144,14 @@ func (s service) GetTransaction(ctx context.Context, in *GetTransactionRequest) 
 		if err != nil {
 			return nil, err
 		}
-		// A stranger learns nothing from asking, not even what does not exist.
-		if err := who.may(v, r.Party); err != nil {
+		sees, err := who.scope(v)
+		if err != nil {
 			return nil, err
+		}
+		// The same words whether there is one or not: a stranger learns nothing
+		// from asking.
+		if sees != seesAll && (sees != seesOwn || !ok || r.Party != who.party) {
+			return nil, who.denied(v, "%s may read only its own transactions, and %s is none of them", who.party, id)
 		}
 		raw, stored, err := v.Transaction(id)
 		if err != nil {

@@ -34,7 +34,7 @@ const (
 
 const (
 	// streamsPerConnection bounds what one connection may have in the air.
-	streamsPerConnection = 256
+	streamsPerConnection = 64
 	connections          = 4096
 	handshakeTime        = 10 * time.Second
 	idleTime             = 15 * time.Minute
@@ -42,6 +42,9 @@ const (
 	// maxWait is how long a query waits for min_height, and Submit for a
 	// leader, at most.
 	maxWait = 10 * time.Second
+	// farAhead is how many blocks above the newest height known of any peer a
+	// query may wait for: more will not be there in time.
+	farAhead = 1000
 	// flushTime is for the last answers to leave, after the last request.
 	flushTime = time.Second
 )
@@ -55,8 +58,10 @@ type Config struct {
 	CertFile, KeyFile string
 	// MaxRequestBytes bounds one request message.
 	MaxRequestBytes int
-	// MaxConcurrent bounds the requests in progress, and a quarter of it the
-	// streams of blocks; more are refused with RESOURCE_EXHAUSTED.
+	// MaxConcurrent bounds the requests in progress, a quarter of it the
+	// streams of blocks and again those that wait for a height, a sixteenth
+	// the streams of submissions, each of which may hold two requests in
+	// memory; more are refused with RESOURCE_EXHAUSTED.
 	MaxConcurrent int
 	Logger        *slog.Logger
 }
@@ -70,8 +75,10 @@ type Server struct {
 	health   *health.Server
 	log      *slog.Logger
 	metrics  *metrics
-	requests chan struct{}
-	streams  chan struct{}
+	// Slots of requests in progress, of streams of blocks and of submissions,
+	// and of requests that wait for a height: those that may wait or idle have
+	// their own, so that they cannot keep the others out.
+	requests, streams, submits, waits chan struct{}
 	// chain is what signed requests must name, once the backend knows it.
 	chain atomic.Pointer[tx.ChainInfo]
 
@@ -108,6 +115,7 @@ func NewServer(c Config, b Backend) (*Server, error) {
 	s := &Server{
 		cfg: c, backend: b, listener: listener, log: c.Logger, metrics: newMetrics(), health: health.NewServer(),
 		requests: make(chan struct{}, c.MaxConcurrent), streams: make(chan struct{}, max(1, c.MaxConcurrent/4)),
+		submits: make(chan struct{}, max(1, c.MaxConcurrent/16)), waits: make(chan struct{}, max(1, c.MaxConcurrent/4)),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.grpc = grpc.NewServer(s.options(secure)...)
@@ -218,10 +226,10 @@ func (s *Server) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// drain takes every slot, once: then nothing is in progress, and nothing
+// drain takes every slot of work, once: then nothing is in progress, and nothing
 // begins.
 func (s *Server) drain(ctx context.Context) error {
-	for _, slots := range []chan struct{}{s.requests, s.streams} {
+	for _, slots := range []chan struct{}{s.requests, s.waits, s.streams} {
 		for range cap(slots) {
 			select {
 			case slots <- struct{}{}:

@@ -54,8 +54,17 @@ func wantSize(raw []byte) *tx.Rejection {
 }
 
 // SubmitStream has one request of the stream in progress at a time: that keeps
-// their order, and the stream's flow control holds the sender back.
+// their order, and the stream's flow control holds the sender back. The streams
+// have slots of their own, which bounds what waits in memory for a request's.
 func (s service) SubmitStream(stream Ledger_SubmitStreamServer) error {
+	select {
+	case s.submits <- struct{}{}:
+		defer func() { <-s.submits }()
+	case <-s.stopping.Done():
+		return s.ended(stream.Context())
+	default:
+		return overloaded("too many streams of submissions")
+	}
 	ctx, cancel := s.untilStop(stream.Context())
 	defer cancel()
 	for {
@@ -94,10 +103,12 @@ func (s service) Check(ctx context.Context, in *CheckRequest) (*CheckResponse, e
 	if err := wantSize(in.Transaction); err != nil {
 		return nil, refused(err, err.Error())
 	}
-	waiting, cancel := bounded(ctx)
-	defer cancel()
-	if err := s.backend.WaitHeight(waiting, in.MinHeight); err != nil {
-		return nil, viewFailure(ctx, err, s.backend.Status().Head.Height, in.MinHeight)
+	v, err := s.view(ctx, in.MinHeight)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Close(); err != nil {
+		return nil, broken(err)
 	}
 	receipt, height, err := s.backend.Check(ctx, in.Transaction)
 	var no *tx.Rejection
