@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,7 +17,12 @@ import (
 // program is the file of the program, built once for all tests.
 var program string
 
+// raceProgram costs four times the time, so that it is not tied to go test's
+// own -race.
+var raceProgram = flag.Bool("race-program", false, "build the program with the race detector, and fail where it finds a race")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,7 +38,8 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	program = filepath.Join(dir, "carbonledger")
-	if out, err := exec.Command("go", "build", "-o", program, "carbonledger").CombinedOutput(); err != nil {
+	args := []string{"build", "-o", program, fmt.Sprintf("-race=%v", *raceProgram), "carbonledger"}
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return m.Run(), nil
@@ -84,8 +91,8 @@ func finish(ctx context.Context, t *testing.T, c *exec.Cmd, dir string) result {
 	if ctx.Err() != nil {
 		t.Fatalf("%s: has not ended after %s\n%s%s", r.line, patience, r.out, r.errOut)
 	}
-	if strings.Contains(r.errOut, "goroutine ") {
-		t.Errorf("%s: panicked\n%s", r.line, r.errOut)
+	if strings.Contains(r.errOut, "goroutine ") || strings.Contains(r.errOut, "DATA RACE") {
+		t.Errorf("%s: panicked or raced\n%s", r.line, r.errOut)
 	}
 	return r
 }

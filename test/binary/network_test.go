@@ -145,8 +145,8 @@ func (n *network) end() {
 		_ = syscall.Kill(v.process.PID(), syscall.SIGCONT)
 		v.process.Kill()
 		log, err := os.ReadFile(v.process.Log)
-		if err != nil || strings.Contains(string(log), "\ngoroutine ") {
-			n.t.Errorf("%s panicked (%v)", v.name, err)
+		if err != nil || strings.Contains(string(log), "\ngoroutine ") || strings.Contains(string(log), "DATA RACE") {
+			n.t.Errorf("%s panicked or raced (%v): see %s", v.name, err, v.process.Log)
 		}
 		if n.t.Failed() {
 			n.t.Logf("the end of the log of %s:\n%s", v.name, v.process.Tail())

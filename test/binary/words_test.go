@@ -15,13 +15,25 @@ func TestWords(t *testing.T) {
 	command(t, "surrender", "--help").want(t, 0, "--tonnes", "--dry-run", "--expiry", "A later vintage cannot cover an earlier year")
 	command(t, "help", "validator", "set").want(t, 0, "Usage:", "carbonledger validator set")
 	command(t).want(t, 0, "Usage:")
-	for _, args := range [][]string{
-		{"surender"}, {"surrender", "--tons", "4"}, {"submit"}, {"key"}, {"key", "steal"}, {"node"}, {"init"},
-		{"issue", "--to", "e", "--instrument", "CEA22", "--tonnes", "-5", "--document", "d"},
-		{"deposit", "--to", "e", "--yuan", "0.001"}, {"surrender", "--instrument", "CEA22", "--tonnes", "9223372036854775808", "--year", "2023"},
-		{"status", "--timeout", "soon"}, {"audit"}, {"issue", "--to", "e", "--instrument", "CEA22", "--tonnes", "5", "--document", "d"},
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"surender"}, "surender"},
+		{[]string{"surrender", "--tons", "4"}, "--tons"},
+		{[]string{"submit"}, "requires at least 1 arg"},
+		{[]string{"key"}, "carbonledger key needs a command"},
+		{[]string{"key", "steal"}, `carbonledger key has no command "steal"`},
+		{[]string{"node"}, `"data" not set`},
+		{[]string{"init"}, "node or genesis, or --all N"},
+		{[]string{"issue", "--to", "e", "--instrument", "CEA22", "--tonnes", "-5", "--document", "d"}, "-5"},
+		{[]string{"deposit", "--to", "e", "--yuan", "0.001"}, "0.001"},
+		{[]string{"surrender", "--instrument", "CEA22", "--tonnes", "9223372036854775808", "--year", "2023"}, "9223372036854775808"},
+		{[]string{"status", "--timeout", "soon"}, "soon"},
+		{[]string{"audit"}, "--genesis"},
+		{[]string{"issue", "--to", "e", "--instrument", "CEA22", "--tonnes", "5", "--document", "d"}, "--party"},
 	} {
-		command(t, args...).want(t, 2, "carbonledger: ", "--help")
+		command(t, c.args...).want(t, 2, "carbonledger: ", c.says, "--help")
 	}
 	v := command(t, "version", "--json").want(t, 0).parsed(t)
 	if v["version"] == "" || v["protocol_version"] != float64(1) || !strings.HasPrefix(v["go"].(string), "go1.") || v["platform"] == "" {
