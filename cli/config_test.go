@@ -27,13 +27,16 @@ func effective(t *testing.T, args ...string) map[string][2]string {
 }
 
 func TestFlagBeforeEnvironmentBeforeFile(t *testing.T) {
-	file := textFile(t, "party = 'from-file'\ntimeout = '5s'\nca = 'file.pem'\napi = ['a:1', 'b:2']\ndata = '/var/lib/carbonledger'\nfrom = 2024-01-02\n")
+	net := filepath.Join(t.TempDir(), "net")
+	mustRun(t, "init", "--all", "1", "--dir", net)
+	data, document := filepath.Join(net, "nodes", "wuhan-1"), filepath.Join(net, "genesis.toml")
+	file := textFile(t, "party = 'from-file'\ntimeout = '5s'\nca = 'file.pem'\napi = ['a:1', 'b:2']\ndata = '"+data+"'\ngenesis = '"+document+"'\nfrom = 2024-01-02\n")
 	t.Setenv("CARBONLEDGER_PARTY", "from-environment")
 	t.Setenv("CARBONLEDGER_CA", "environment.pem")
 	got := effective(t, file, "--ca", "flag.pem")
 	for name, want := range map[string][2]string{
 		"ca": {"flag.pem", "flag"}, "party": {"from-environment", "environment"}, "timeout": {"5s", "file"}, "api": {"a:1,b:2", "file"},
-		"key": {"", "default"}, "tls": {"false", "default"}, "data": {"/var/lib/carbonledger", "file"}, "from": {"2024-01-02", "file"},
+		"key": {"", "default"}, "tls": {"false", "default"}, "data": {data, "file"}, "from": {"2024-01-02", "file"},
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
@@ -121,6 +124,62 @@ func TestConfigCheckReadsTheGenesisDocument(t *testing.T) {
 	mustFail(t, exitFailed, ":1: protocol_version", "config", "check", "--genesis", bad)
 	mustFail(t, exitFailed, ":1: protocol_version", "config", "check", textFile(t, "genesis = '"+bad+"'\n"))
 	mustFail(t, exitFailed, "no such file", "config", "check", "--genesis", filepath.Join(dir, "none"))
+}
+
+// TestConfigCheckFindsWhatKeepsANodeFromStarting, and "node" refuses the same
+// settings as wrong usage.
+func TestConfigCheckFindsWhatKeepsANodeFromStarting(t *testing.T) {
+	net := filepath.Join(t.TempDir(), "net")
+	mustRun(t, "init", "--all", "1", "--dir", net)
+	good := "data = '" + filepath.Join(net, "nodes", "wuhan-1") + "'\ngenesis = '" + filepath.Join(net, "genesis.toml") + "'\n"
+	mustRun(t, "config", "check", textFile(t, good))
+	mustRun(t, "config", "check", textFile(t, "profile = 'loopback'\n"))
+	for settings, want := range map[string]string{
+		"profile = 'wam'":                         "use wan or loopback",
+		"api-listen = '0.0.0.0:7999'":             "needs TLS",
+		"api-listen = 'nonsense'":                 "--api-listen",
+		"metrics-listen = '1:2:3'":                "--metrics-listen",
+		"metrics-listen = '127.0.0.1:port'":       "--metrics-listen",
+		"tls-cert = 'cert.pem'":                   "belong together",
+		"min-free-disk = 'much'":                  "min-free-disk",
+		"api-listen = '0.0.0.0:1'\nca = 'ca.pem'": "needs TLS",
+	} {
+		file := textFile(t, good+settings+"\n")
+		mustFail(t, exitUsage, want, "config", "check", file)
+		mustFail(t, exitUsage, want, "config", "check", textFile(t, settings+"\n"))
+		mustFail(t, exitUsage, want, "node", "--config", file)
+	}
+	for settings, want := range map[string]string{
+		"data = '/nonexistent'":                                   "/nonexistent is no validator's data directory",
+		"data = '" + filepath.Join(net, "nodes", "wuhan-1") + "'": "genesis.toml: no such file",
+		good + "tls-cert = '/none.pem'\ntls-key = '/none.pem'\n":  "/none.pem",
+	} {
+		mustFail(t, exitFailed, want, "config", "check", textFile(t, settings+"\n"))
+	}
+	t.Setenv("CARBONLEDGER_PROFILE", "moon")
+	mustFail(t, exitUsage, "use wan or loopback", "config", "check")
+}
+
+// TestConfigCheckDoubtsAStartFarFromNow where time comes from the wall.
+func TestConfigCheckDoubtsAStartFarFromNow(t *testing.T) {
+	check := func(flags ...string) string {
+		dir := filepath.Join(t.TempDir(), "net")
+		mustRun(t, append([]string{"init", "--all", "1", "--dir", dir}, flags...)...)
+		r := run("config", "check", "--genesis", filepath.Join(dir, "genesis.toml"))
+		if r.code != exitDone {
+			t.Errorf("exit code %d: %s", r.code, r.err)
+		}
+		return r.err
+	}
+	const start = "2024-01-01T00:00:00+08:00"
+	if said := check("--start", start); !strings.Contains(said, "more than a day from now") {
+		t.Errorf("of %s it says %q", start, said)
+	}
+	for _, flags := range [][]string{nil, {"--start", start, "--clock", "script"}} {
+		if said := check(flags...); said != "" {
+			t.Errorf("with %q it says %q", flags, said)
+		}
+	}
 }
 
 // TestAFlagOfTheSameNameIsNotSet: init genesis has a --party of another kind,

@@ -1,12 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"carbonledger/genesis"
+	"carbonledger/node"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,7 +26,8 @@ func newConfigCommand(g *globals) *cobra.Command {
 		Long: `Check a configuration file: the one named here, by --config, or found in its usual
 place. Prints every effective setting and where it comes from (flag before
 environment before file), and what the genesis document of --genesis, or of the
-file, says.`,
+file, says. Where there are settings of "node" it also checks that a node could
+start with them: addresses, profile, certificate, data directory.`,
 		Example: "  carbonledger config check /etc/carbonledger.toml\n  carbonledger config check --genesis genesis.toml",
 		Args:    cobra.MaximumNArgs(1),
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
@@ -65,14 +72,64 @@ func (g *globals) checkConfig(cmd *cobra.Command) error {
 		}
 	}
 	r.add("settings", all)
-	if g.genesis != "" {
-		d, err := genesis.Read(g.genesis)
+	document, err := g.checkNode(cmd.Root())
+	if err != nil {
+		return err
+	}
+	if document != "" {
+		d, err := genesis.Read(document)
 		if err != nil {
 			return err
 		}
-		r.add("genesis", foundingRecord(g.genesis, d))
+		warnOfStart(cmd.ErrOrStderr(), d, time.Now())
+		r.add("genesis", foundingRecord(document, d))
 	}
 	return r.print(cmd.OutOrStdout(), g.json)
+}
+
+// startMargin is how far a network's start may be from now before "config
+// check" doubts it.
+const startMargin = 24 * time.Hour
+
+// warnOfStart: with a wall clock, blocks move ledger time by ten minutes at
+// most, so that a wrong start costs long.
+func warnOfStart(to io.Writer, d *genesis.Document, now time.Time) {
+	f := d.Founding()
+	away := now.Sub(time.UnixMilli(int64(f.Start)))
+	if f.ScriptClock || away.Abs() <= startMargin {
+		return
+	}
+	fmt.Fprintf(to, "carbonledger: warning: the network's start, %s, is more than a day from now; for a network not yet founded write the document anew with the right start\n", f.Start)
+}
+
+// checkNode checks the settings of "node" in the file and the environment, if
+// there are any, and names the genesis document that is in use, if there is
+// one. What stands on a node's own command line is not known here.
+func (g *globals) checkNode(root *cobra.Command) (document string, err error) {
+	var c node.Config
+	flags := pflag.NewFlagSet("node", pflag.ContinueOnError)
+	addNodeFlags(flags, &c)
+	is := false
+	flags.VisitAll(func(f *pflag.Flag) {
+		if root.PersistentFlags().Lookup(f.Name) != nil {
+			return
+		}
+		if value, ok := os.LookupEnv(variable(f.Name)); ok {
+			is, err = true, errors.Join(err, flags.Set(f.Name, value))
+		} else if s, ok := g.file.find(f.Name); ok {
+			is, err = true, errors.Join(err, s.apply(flags))
+		}
+	})
+	if !is {
+		return g.genesis, nil
+	}
+	if err = errors.Join(err, c.Check()); err != nil {
+		return "", usage(fmt.Errorf("configuration: %w", err))
+	}
+	if c.Data == "" {
+		return g.genesis, nil
+	}
+	return cmp.Or(g.genesis, filepath.Join(c.Data, "genesis.toml")), c.CheckFiles()
 }
 
 // checkValues tries every setting on each command that has the flag: one of

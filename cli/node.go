@@ -15,6 +15,7 @@ import (
 	"carbonledger/node"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // stopTime is how long an orderly stop may take.
@@ -40,6 +41,9 @@ because its state differs from the majority's, says why and exits with 1.`,
 			if err != nil {
 				return err
 			}
+			if err := c.Check(); err != nil {
+				return usage(err)
+			}
 			if c.Passphrase, err = nodePassphrase(cmd, c.Data); err != nil {
 				return err
 			}
@@ -48,15 +52,7 @@ because its state differs from the majority's, says why and exits with 1.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Data, "data", "", "data directory of this validator")
-	f.StringVar(&c.Genesis, "genesis", "", "genesis document (default: genesis.toml in the data directory)")
-	f.StringArrayVar(&c.P2PListen, "p2p-listen", nil, "multiaddr to listen on for peers (default: the address of init node)")
-	f.StringVar(&c.APIListen, "api-listen", "127.0.0.1:7071", "host:port of the API; beyond loopback it needs TLS")
-	f.StringVar(&c.TLSCert, "tls-cert", "", "PEM file of the API's certificate")
-	f.StringVar(&c.TLSKey, "tls-key", "", "PEM file of the certificate's key")
-	f.StringVar(&c.MetricsListen, "metrics-listen", "", "host:port of the Prometheus page; empty for none")
-	f.StringVar(&c.Profile, "profile", "wan", "timing of the network: wan, or loopback for one machine")
-	f.StringVar(&c.PrimarySite, "primary-site", "", "site that should hold the leader when it can")
+	addNodeFlags(f, &c)
 	f.Uint64Var(&free, "min-free-disk", 1024, "MiB that must stay free; below it the node refuses writes and does not lead")
 	f.Uint64Var(&log, "max-raft-log", 128, "MiB of Raft log above which the node takes a snapshot and cuts the log")
 	f.String("passphrase-file", "", "file with the passphrase of the key files")
@@ -68,6 +64,19 @@ because its state differs from the majority's, says why and exits with 1.`,
 	_ = f.MarkHidden("stop-with-stdin")
 	_ = cmd.MarkFlagRequired("data")
 	return cmd
+}
+
+// addNodeFlags are the flags that "config check" tries too.
+func addNodeFlags(f *pflag.FlagSet, c *node.Config) {
+	f.StringVar(&c.Data, "data", "", "data directory of this validator")
+	f.StringVar(&c.Genesis, "genesis", "", "genesis document (default: genesis.toml in the data directory)")
+	f.StringArrayVar(&c.P2PListen, "p2p-listen", nil, "multiaddr to listen on for peers (default: the address of init node)")
+	f.StringVar(&c.APIListen, "api-listen", "127.0.0.1:7071", "host:port of the API; beyond loopback it needs TLS")
+	f.StringVar(&c.TLSCert, "tls-cert", "", "PEM file of the API's certificate")
+	f.StringVar(&c.TLSKey, "tls-key", "", "PEM file of the certificate's key")
+	f.StringVar(&c.MetricsListen, "metrics-listen", "", "host:port of the Prometheus page; empty for none")
+	f.StringVar(&c.Profile, "profile", "wan", "timing of the network: wan, or loopback for one machine")
+	f.StringVar(&c.PrimarySite, "primary-site", "", "site that should hold the leader when it can")
 }
 
 func newLogger(to io.Writer, level, format string) (*slog.Logger, error) {

@@ -1,12 +1,15 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"syscall"
 
 	"carbonledger/consensus"
+	"carbonledger/node/api"
+	"carbonledger/node/datadir"
 )
 
 // Config is what an operator decides about a node. The names of the flags and
@@ -53,23 +56,42 @@ func (c *Config) timing() (consensus.Timing, error) {
 	return consensus.Timing{}, fmt.Errorf("node: profile %q: use wan or loopback", c.Profile)
 }
 
-// Check finds what would keep the node from starting, without starting it.
+// Check finds settings with which no node starts, whatever the machine has.
 func (c *Config) Check() error {
 	if _, err := c.timing(); err != nil {
 		return err
 	}
-	if c.Data == "" {
-		return fmt.Errorf("node: no data directory: give --data, as made by \"carbonledger init node\"")
-	}
-	for name, address := range map[string]string{"--api-listen": c.APIListen, "--metrics-listen": c.MetricsListen} {
-		if address == "" && name == "--metrics-listen" {
+	for _, l := range []struct{ name, address string }{{"--api-listen", c.APIListen}, {"--metrics-listen", c.MetricsListen}} {
+		if l.address == "" && l.name == "--metrics-listen" {
 			continue
 		}
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			return fmt.Errorf("node: %s %q is not host:port: %w", name, address, err)
+		if _, err := net.ResolveTCPAddr("tcp", l.address); err != nil {
+			return fmt.Errorf("node: %s %q is not host:port: %w", l.name, l.address, err)
 		}
 	}
-	return nil
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("node: --tls-cert and --tls-key belong together: give both or none")
+	}
+	listen := c.apiConfig()
+	return listen.CheckListen()
+}
+
+// CheckFiles finds what would keep a node from starting in the files that the
+// settings name, the genesis document aside, without starting it.
+func (c *Config) CheckFiles() error {
+	listen := c.apiConfig()
+	if err := listen.CheckTLS(); err != nil {
+		return err
+	}
+	if c.Data == "" {
+		return errors.New("node: no data directory: give --data, as made by \"carbonledger init node\"")
+	}
+	_, err := datadir.ReadLine(c.Data)
+	return err
+}
+
+func (c *Config) apiConfig() api.Config {
+	return api.Config{Listen: c.APIListen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Logger: c.Logger}
 }
 
 // freeDisk is how many bytes an ordinary user may still write below dir.

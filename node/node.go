@@ -60,7 +60,7 @@ func Start(c Config) (*Node, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := c.Check(); err != nil {
+	if err := errors.Join(c.Check(), c.CheckFiles()); err != nil {
 		return nil, err
 	}
 	n := &Node{config: c, log: c.Logger, failed: make(chan struct{}), stopping: make(chan struct{}), metrics: newMetrics()}
@@ -97,9 +97,7 @@ func (n *Node) open() (err error) {
 	if err := n.openHost(&founding); err != nil {
 		return err
 	}
-	n.api, err = api.NewServer(api.Config{
-		Listen: n.config.APIListen, CertFile: n.config.TLSCert, KeyFile: n.config.TLSKey, Logger: n.log,
-	}, &backend{n})
+	n.api, err = api.NewServer(n.config.apiConfig(), &backend{n})
 	if err != nil {
 		return err
 	}

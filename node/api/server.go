@@ -101,7 +101,10 @@ func NewServer(c Config, b Backend) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	secure, err := serverTLS(c)
+	if err := c.CheckListen(); err != nil {
+		return nil, err
+	}
+	secure, err := c.serverTLS()
 	if err != nil {
 		return nil, err
 	}
@@ -149,16 +152,28 @@ func (s *Server) register() {
 	registerReflection(s.grpc)
 }
 
-// serverTLS is nil on loopback without a certificate.
-func serverTLS(c Config) (credentials.TransportCredentials, error) {
+// CheckListen refuses an address that is none, and one that other machines
+// reach without TLS.
+func (c *Config) CheckListen() error {
 	address, err := net.ResolveTCPAddr("tcp", c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("api: listen address %q is not host:port: %w", c.Listen, err)
+		return fmt.Errorf("api: listen address %q is not host:port: %w", c.Listen, err)
 	}
+	if c.CertFile == "" && c.KeyFile == "" && (address.IP == nil || !address.IP.IsLoopback()) {
+		return fmt.Errorf("api: %s can be reached from other machines, which needs TLS: give --tls-cert and --tls-key, or listen on 127.0.0.1", c.Listen)
+	}
+	return nil
+}
+
+// CheckTLS reads the certificate and its key, where there are any.
+func (c *Config) CheckTLS() error {
+	_, err := c.serverTLS()
+	return err
+}
+
+// serverTLS is nil without a certificate.
+func (c *Config) serverTLS() (credentials.TransportCredentials, error) {
 	if c.CertFile == "" && c.KeyFile == "" {
-		if address.IP == nil || !address.IP.IsLoopback() {
-			return nil, fmt.Errorf("api: %s can be reached from other machines, which needs TLS: give --tls-cert and --tls-key, or listen on 127.0.0.1", c.Listen)
-		}
 		return nil, nil
 	}
 	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
