@@ -159,6 +159,7 @@ func TestInitNodeRefuses(t *testing.T) {
 func TestInitGenesisRefuses(t *testing.T) {
 	_, line := initNode(t, "wuhan-1", "Wuhan")
 	key := publicKey(t, tx.Ed25519)
+	ministry, keeper := "mee:ministry:Ministry:"+key, "clock:timekeeper:Clock:"+publicKey(t, tx.SM2)
 	line = strings.TrimSpace(line)
 	out := filepath.Join(t.TempDir(), "genesis.toml")
 	for name, c := range map[string]struct {
@@ -179,13 +180,15 @@ func TestInitGenesisRefuses(t *testing.T) {
 		"closed day":             {exitUsage, "--closed-day", []string{line, "--closed-day", "2024-13-01"}},
 		"parameter":              {exitUsage, "--parameter", []string{line, "--parameter", "offset.share"}},
 		"parameter's day":        {exitUsage, "--parameter", []string{line, "--parameter", "offset.share@May=5/100"}},
-		"unknown parameter":      {exitFailed, "parameters[0].name", []string{line, "--instrument", "A:2020", "--parameter", "offset=5/100"}},
+		"unknown parameter":      {exitFailed, "parameters[0].name", []string{line, "--party", ministry, "--instrument", "A:2020", "--parameter", "offset=5/100"}},
 		"party without key":      {exitUsage, "use ID:ROLE:NAME:KEY", []string{line, "--party", "mee:ministry:Ministry"}},
 		"party's role":           {exitUsage, "is no role", []string{line, "--party", "mee:minister:Ministry:" + key}},
 		"party's key":            {exitUsage, "ed25519:12", []string{line, "--party", "mee:ministry:Ministry:ed25519:12"}},
 		"region that is missing": {exitFailed, "parties[0].region", []string{line, "--instrument", "A:2020", "--party", "e:entity@hubei:E:" + key}},
 		"a file's line":          {exitFailed, ":2: parties[0].id", []string{line, "--parties", textFile(t, "[[parties]]\nid = 'a b'\n")}},
-		"no instruments":         {exitFailed, "genesis: instruments: ", []string{line}},
+		"no instruments":         {exitFailed, "genesis: instruments: ", []string{line, "--party", ministry}},
+		"no parties":             {exitFailed, "genesis: parties: no party with the role ministry", []string{line, "--instrument", "A:2020"}},
+		"script by another name": {exitFailed, `chain_id: "c": with clock = "script" it begins with "script-"`, []string{line, "--party", ministry, "--party", keeper, "--instrument", "A:2020", "--clock", "script"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mustFail(t, c.code, c.want, append([]string{"init", "genesis", "--chain-id", "c", "--out", out}, c.args...)...)
@@ -217,7 +220,7 @@ func TestInitAll(t *testing.T) {
 		t.Errorf("printed %s", out)
 	}
 	f := d.Founding()
-	if !f.ScriptClock || !f.FreeTransfers || f.Start != tx.Day(20240101).Start() || len(f.Instruments) == 0 {
+	if !f.ScriptClock || f.ChainID != "script-test" || !f.FreeTransfers || f.Start != tx.Day(20240101).Start() || len(f.Instruments) == 0 {
 		t.Errorf("founding %+v", f)
 	}
 	for i, name := range []string{"wuhan-1", "wuhan-2", "shanghai-1", "shanghai-2", "beijing-1"} {

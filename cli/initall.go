@@ -95,6 +95,9 @@ func (o *allOptions) check() error {
 	}
 	if o.chainID == "" {
 		o.chainID = "test"
+		if o.clock == genesis.ScriptClock {
+			o.chainID = genesis.ScriptPrefix + "test"
+		}
 	}
 	if len(o.instruments) == 0 {
 		o.instruments = []string{"CEA22:2022", "CEA23:2023"}

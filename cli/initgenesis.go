@@ -28,7 +28,7 @@ type foundingFlags struct {
 
 func (o *foundingFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.chainID, "chain-id", "", "name of the network: part of every transaction")
+	f.StringVar(&o.chainID, "chain-id", "", "name of the network: part of every transaction; it begins with script- where --clock is script, and only there")
 	f.StringVar(&o.clock, "clock", genesis.WallClock, "wall: ledger time comes from the leader's clock; script: from transactions of the timekeeper")
 	f.BoolVar(&o.freeTransfers, "free-transfers", false, "allow transfers without a trade: bench and test networks only")
 	f.StringVar(&o.start, "start", "", "ledger time at height 0, such as 2024-01-01T00:00:00+08:00 (default: now)")

@@ -87,7 +87,7 @@ func TestQueryTransaction(t *testing.T) {
 	if again, err := os.ReadFile(copied); err != nil || string(again) != string(raw) || !strings.Contains(out, "record a deposit of 3.00 yuan") || !strings.Contains(out, "ACCEPTED") {
 		t.Errorf("%v; query transaction prints\n%s", err, out)
 	}
-	mustFail(t, exitFailed, "may not read what is", s.as("entity-2", "query", "transaction", id.String())...)
+	mustFail(t, exitFailed, "may read only its own transactions", s.as("entity-2", "query", "transaction", id.String())...)
 }
 
 // TestQueryPages: a list is whole, or says that it is not.

@@ -149,7 +149,7 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 		{"ministry", []string{"protocol", "set", "1"}, tx.Operation{Operation: &tx.Operation_SetProtocolVersion{SetProtocolVersion: &tx.SetProtocolVersion{Version: 1}}}, "protocol version 1"},
 	} {
 		body := o.body(c.party, append(c.args, "--reference", "R-1")...)
-		want := tx.Body{ChainId: "test", Party: c.party, Reference: "R-1", Operations: []tx.Operation{c.want}}
+		want := tx.Body{ChainId: "script-test", Party: c.party, Reference: "R-1", Operations: []tx.Operation{c.want}}
 		if !body.Equal(&want) {
 			t.Errorf("%v signs\n%v\nwant\n%v", c.args, body, &want)
 		}

@@ -33,9 +33,9 @@ func TestBadDocuments(t *testing.T) {
 	}{
 		// What is no document.
 		"no TOML":                   {"chain_id = ", "chain_id : ", 7, "", "expected"},
-		"text not closed":           {"'cn-ets-test'", "'cn-ets-test", 7, "", "literal string"},
+		"text not closed":           {"'script-cn-ets'", "'cn-ets-test", 7, "", "literal string"},
 		"field named twice":         {"clock = 'script'", "clock = 'script'\nclock = 'wall'", 12, "clock", "already"},
-		"number for a text":         {"'cn-ets-test'", "7", 7, "chain_id", "cannot decode"},
+		"number for a text":         {"'script-cn-ets'", "7", 7, "chain_id", "cannot decode"},
 		"text for a number":         {"vintage = 2022", "vintage = '2022'", 84, "instruments.vintage", "cannot decode"},
 		"text for a truth":          {"free_transfers = true", "free_transfers = 'yes'", 13, "free_transfers", "cannot decode"},
 		"one key, no list":          {"keys = ['" + mee + "', '" + meeSM2 + "']", "keys = '" + mee + "'", 49, "parties.keys", "cannot decode"},
@@ -44,9 +44,9 @@ func TestBadDocuments(t *testing.T) {
 		"unknown field inside":      {"site = 'Shanghai'", "site = 'Shanghai'\nrack = 7", 29, "validators.rack", "no such field"},
 		"unknown table":             {"[calendar]", "[holidays]", 88, "holidays", "no such field"},
 		// The chain.
-		"no chain id":               {"chain_id = 'cn-ets-test'\n", "", 1, "chain_id", "1 to 64 printable"},
-		"chain id with a space":     {"cn-ets-test", "cn ets", 7, "chain_id", "without spaces"},
-		"chain id far too long":     {"cn-ets-test", strings.Repeat("x", 65), 7, "chain_id", "1 to 64"},
+		"no chain id":               {"chain_id = 'script-cn-ets'\n", "", 1, "chain_id", "1 to 64 printable"},
+		"chain id with a space":     {"script-cn-ets", "cn ets", 7, "chain_id", "without spaces"},
+		"chain id far too long":     {"script-cn-ets", strings.Repeat("x", 65), 7, "chain_id", "1 to 64"},
 		"protocol version 0":        {"protocol_version = 1", "protocol_version = 0", 9, "protocol_version", "use 1"},
 		"unknown clock":             {"'script'", "'atomic'", 11, "clock", `use "wall"`},
 		"start is a day":            {"2024-01-01T00:00:00.5+08:00", "2024-01-01", 15, "start", "use a time such as"},
@@ -55,6 +55,7 @@ func TestBadDocuments(t *testing.T) {
 		"start before 1970":         {"'2024-01-01T", "'1969-01-01T", 15, "start", "use a time such as"},
 		"script without timekeeper": {"role = 'timekeeper'", "role = 'auditor'", 11, "clock", "needs a party with the role timekeeper"},
 		"timekeeper without script": {"clock = 'script'", "clock = 'wall'", 65, "parties[3].role", `needs clock = "script"`},
+		"script without its name":   {"'script-cn-ets'", "'cn-ets'", 7, "chain_id", `use "script-cn-ets"`},
 		// Validators.
 		"validator without name":   {"name = 'wuhan-1'\n", "", 18, "validators[0].name", "letters of ASCII"},
 		"validator's name":         {"'shanghai-1'", "'shanghai 1'", 27, "validators[1].name", "hyphens"},
@@ -77,6 +78,7 @@ func TestBadDocuments(t *testing.T) {
 		"incarnation":              {wuhanSum, wuhanSum[:63], 24, "validators[0].incarnation_sha256", "64 hexadecimal"},
 		"incarnation used twice":   {shaSum, wuhanSum, 32, "validators[1].incarnation_sha256", "named twice"},
 		// Parties.
+		"no ministry":            {"role = 'ministry'", "role = 'auditor'", 1, "parties", "no party with the role ministry"},
 		"party's id":             {"id = 'mee'", "id = 'mee!'", 46, "parties[0].id", "letters of ASCII"},
 		"party named twice":      {"id = 'registry'", "id = 'mee'", 58, "parties[2].id", `party "mee" is named twice`},
 		"unknown role":           {"role = 'ministry'", "role = 'minister'", 47, "parties[0].role", "is no role: use ministry"},
@@ -139,11 +141,12 @@ func TestDocumentsThatLackMuch(t *testing.T) {
 		content []byte
 		want    string
 	}{
-		"empty":          {nil, "1: chain_id: "},
-		"no validators":  {without("[[validators]]", "[[parties]]"), "1: validators: no voter"},
-		"no voters":      {bytes.ReplaceAll(without("voter = false", "# Accounts"), []byte("incarnation_sha256 ="), []byte("voter = false\nincarnation_sha256 =")), "1: validators: no voter"},
-		"no parties":     {without("[[parties]]", "[[instruments]]"), "11: clock: a script clock needs"},
-		"no instruments": {without("[[instruments]]", "[calendar]"), "1: instruments: 0 of them"},
+		"empty":                   {nil, "1: chain_id: "},
+		"no validators":           {without("[[validators]]", "[[parties]]"), "1: validators: no voter"},
+		"no voters":               {bytes.ReplaceAll(without("voter = false", "# Accounts"), []byte("incarnation_sha256 ="), []byte("voter = false\nincarnation_sha256 =")), "1: validators: no voter"},
+		"no parties":              {without("[[parties]]", "[[instruments]]"), "11: clock: a script clock needs"},
+		"wall with script's name": {bytes.Replace(bytes.Replace(good, []byte("'script'"), []byte("'wall'"), 1), []byte("role = 'timekeeper'"), []byte("role = 'auditor'"), 1), `7: chain_id: "script-cn-ets": only with clock`},
+		"no instruments":          {without("[[instruments]]", "[calendar]"), "1: instruments: 0 of them"},
 		"entity first": {[]byte(strings.Replace(string(without("[[parties]]\nid = 'region-42'", "[[parties]]\nid = 'registry'")), "[[instruments]]",
 			string(good[from("[[parties]]\nid = 'region-42'"):from("[[parties]]\nid = 'registry'")])+"[[instruments]]", 1)), `67: parties[3].region: the region "region-42" must come before its entities`},
 		"inline validators": {[]byte("chain_id = 'a'\nprotocol_version = 1\nclock = 'wall'\nstart = '2024-01-01T00:00:00Z'\nvalidators = [{name = 'a b'}]\n"), "5: validators[0].name: "},

@@ -86,10 +86,25 @@ func (d *Document) build(b *builder, hash tx.Domain) error {
 	b.instruments(d, f)
 	b.calendar(d, f)
 	b.parameters(d, f)
+	b.scriptChain(d)
 	if b.problem != nil {
 		return b.problem
 	}
 	return nil
+}
+
+// ScriptPrefix begins the chain id of every network with a script clock, and of
+// no other: who reads a transaction, a receipt or a report must see that its
+// time was set by hand.
+const ScriptPrefix = "script-"
+
+func (b *builder) scriptChain(d *Document) {
+	switch script := strings.HasPrefix(d.ChainID, ScriptPrefix); {
+	case d.Clock == ScriptClock && !script:
+		b.bad("chain_id", "%q: with clock = %q it begins with %q, so that nobody takes it for a market's: use %q", d.ChainID, ScriptClock, ScriptPrefix, ScriptPrefix+d.ChainID)
+	case d.Clock == WallClock && script:
+		b.bad("chain_id", "%q: only with clock = %q it begins with %q: choose another one", d.ChainID, ScriptClock, ScriptPrefix)
+	}
 }
 
 // validators checks those of a list whose name in the file is given; one of
@@ -162,12 +177,13 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 			regions[p.ID] = true
 		}
 	}
-	timekeeper := false
+	timekeeper, ministry := false, false
 	for i := range d.Parties {
 		p := &d.Parties[i]
 		a := b.party(i, p)
 		at := func(field string) string { return fmt.Sprintf("parties[%d].%s", i, field) }
 		timekeeper = timekeeper || a.Role == tx.Timekeeper
+		ministry = ministry || a.Role == tx.Ministry
 		if a.Role == tx.Timekeeper && d.Clock != ScriptClock {
 			b.bad(at("role"), "a timekeeper needs clock = %q", ScriptClock)
 		}
@@ -178,6 +194,9 @@ func (b *builder) parties(d *Document, f *tx.Founding) {
 	}
 	if d.Clock == ScriptClock && !timekeeper {
 		b.bad("clock", "a script clock needs a party with the role timekeeper")
+	}
+	if !ministry {
+		b.bad("parties", "no party with the role ministry: without one nobody could ever admit a validator or set a parameter; name it here, it cannot come later")
 	}
 	b.regionsFirst(d)
 }

@@ -20,7 +20,7 @@ const (
 
 // Document is what the file says. Amounts of money are yuan with two decimals.
 type Document struct {
-	ChainID         string `toml:"chain_id" comment:"Part of every transaction and of every order."`
+	ChainID         string `toml:"chain_id" comment:"Part of every transaction and of every order. It begins with script- if the clock is script, and only then."`
 	ProtocolVersion uint32 `toml:"protocol_version" comment:"The rules of the ledger at height 0."`
 	// Clock is WallClock or ScriptClock.
 	Clock string `toml:"clock" comment:"wall: ledger time comes from the leader's clock; script: from transactions of the timekeeper (tests and demonstrations)."`

@@ -27,7 +27,7 @@ func key(t testing.TB, scheme tx.KeyScheme, n byte) tx.PublicKey {
 func founding(t testing.TB) tx.Founding {
 	t.Helper()
 	f := tx.Founding{
-		ChainID: "cn-ets-test", ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true,
+		ChainID: "script-cn-ets", ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true,
 		Start: tx.Day(20240101).Start() + 500,
 		Instruments: []tx.Instrument{
 			{Code: "CEA19-20", Vintage: 2020}, {Code: "CEA22", Vintage: 2022, ReferencePrice: 7942},

@@ -41,7 +41,7 @@ func parameterValue(name string, d *Document) (func(string) error, error) {
 		return checkPrice, nil
 	}
 	if year, ok := strings.CutPrefix(name, "obligation.deadline."); ok {
-		if _, err := tx.ParseDay(year + "-01-01"); err == nil {
+		if n, ok := whole(year); ok && n >= 1000 && n <= 9999 {
 			return checkDay, nil
 		}
 	}
