@@ -68,7 +68,7 @@ func (a *auditing) run(cmd *cobra.Command, g *globals) (err error) {
 		return usage(fmt.Errorf("--from-dir %s is no directory", a.fromDir))
 	}
 	if a.save != "" {
-		source = audit.Saving{Source: source, To: audit.Directory(a.save)}
+		source = &audit.Saving{Source: source, To: audit.Directory(a.save)}
 	}
 	dir, err := os.MkdirTemp("", "carbonledger-audit-")
 	if err != nil {

@@ -309,7 +309,7 @@ func TestStamps(t *testing.T) {
 func TestFlips(t *testing.T) {
 	h := honest(t)
 	dir := audit.Directory(t.TempDir())
-	_, err := run(t, audit.Saving{Source: h, To: dir}, h.f)
+	_, err := run(t, &audit.Saving{Source: h, To: dir}, h.f)
 	must(t, err)
 	const height = 8 // three transactions
 	name := filepath.Join(string(dir), fmt.Sprintf("%012d.block", height))
@@ -385,7 +385,7 @@ func TestDirectory(t *testing.T) {
 	h := honest(t)
 	save := func() audit.Directory {
 		dir := audit.Directory(filepath.Join(t.TempDir(), "copy"))
-		_, err := run(t, audit.Saving{Source: h, To: dir}, h.f)
+		_, err := run(t, &audit.Saving{Source: h, To: dir}, h.f)
 		must(t, err)
 		r, err := run(t, dir, h.f)
 		must(t, err)
