@@ -70,6 +70,7 @@ because its state differs from the majority's, says why and exits with 1.`,
 func addNodeFlags(f *pflag.FlagSet, c *node.Config) {
 	f.StringVar(&c.Data, "data", "", "data directory of this validator")
 	f.StringVar(&c.Genesis, "genesis", "", "genesis document (default: genesis.toml in the data directory)")
+	f.StringVar(&c.Introduce, "introduce", "", "introduction to today's validators, for a node whose own list is too old (see \"carbonledger introduction\")")
 	f.StringArrayVar(&c.P2PListen, "p2p-listen", nil, "multiaddr to listen on for peers (default: the address of init node)")
 	f.StringVar(&c.APIListen, "api-listen", "127.0.0.1:7071", "host:port of the API; beyond loopback it needs TLS")
 	f.StringVar(&c.TLSCert, "tls-cert", "", "PEM file of the API's certificate")

@@ -25,12 +25,17 @@ type question struct {
 	Hash *uint64 `json:"hash,omitempty"`
 	// Trace asks for a digest of the writes of each transaction of a block.
 	Trace uint64 `json:"trace,omitempty"`
+	// Validators asks for the ledger's list and its height.
+	Validators bool `json:"validators,omitempty"`
 }
 
 type answer struct {
 	Seen  seen     `json:"seen"`
 	Hash  []byte   `json:"hash,omitempty"`
 	Trace []uint64 `json:"trace,omitempty"`
+	// Validators as the ledger lists them at Height.
+	Validators []tx.Validator `json:"validators,omitempty"`
+	Height     uint64         `json:"height,omitempty"`
 	// Missing says why the question has no answer here.
 	Missing string `json:"missing,omitempty"`
 }
@@ -89,6 +94,11 @@ func (n *Node) answer(from string, q question) (a answer) {
 			break
 		}
 		a.Hash = hash[:]
+	case q.Validators:
+		var err error
+		if a.Height, a.Validators, err = n.listedAt(); err != nil {
+			a.Missing = err.Error()
+		}
 	case q.Trace != 0:
 		var err error
 		if a.Trace, err = n.Ledger().Trace(q.Trace); err != nil {

@@ -103,11 +103,15 @@ type Config struct {
 
 	// CheckConservation adds up every account after every block (tests).
 	CheckConservation bool
-	// OnValidators is told the validators that the ledger lists, at start and
-	// whenever they change; it must not block. A removed one is needed no more:
-	// Raft counts the votes of a new configuration from the moment that its leader
-	// has it.
-	OnValidators func([]tx.Validator)
+	// OnValidators is told the validators that the ledger lists, and those that
+	// this node knows by introduction alone and admits to IntroducedStreams, at
+	// start and whenever they change; it must not block. A removed one is needed
+	// no more: Raft counts the votes of a new configuration from the moment that
+	// its leader has it.
+	OnValidators func(listed, introduced []tx.Validator)
+	// Introduce leads from the validators that the ledger lists at the start to
+	// those of today, from a file that they signed; nil where there is none.
+	Introduce func(trusted []tx.Validator) ([]tx.Validator, error)
 	// Now is the clock that a leader stamps blocks with; nil for the machine's.
 	Now func() time.Time
 	// FreeDisk says how many bytes the data directory may still take; below
@@ -153,7 +157,7 @@ func (c *Config) setDefaults() error {
 		c.Now = time.Now
 	}
 	if c.OnValidators == nil {
-		c.OnValidators = func([]tx.Validator) {}
+		c.OnValidators = func(_, _ []tx.Validator) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

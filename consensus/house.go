@@ -43,6 +43,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 		if n.snapshotDue() && !n.snapshotting.Swap(true) {
 			n.run(func(context.Context) { defer n.snapshotting.Store(false); n.snapshot() })
 		}
+		n.acquaint(ctx)
 		if !n.isLeader() {
 			office = time.Time{}
 			continue
@@ -256,8 +257,10 @@ func (n *Node) reloadValidators() {
 	if old := n.validators.Load(); old != nil && slices.EqualFunc(*old, list, func(a, b tx.Validator) bool { return a.Equal(&b) }) {
 		return
 	}
+	n.listing.Lock()
 	n.validators.Store(&list)
-	n.cfg.OnValidators(list)
+	n.tellValidators()
+	n.listing.Unlock()
 	keep := map[string]bool{}
 	for _, v := range list {
 		keep[v.Name] = true
@@ -277,12 +280,18 @@ func (n *Node) reloadValidators() {
 }
 
 func (n *Node) listedValidators() ([]tx.Validator, error) {
+	_, list, err := n.listedAt()
+	return list, err
+}
+
+// listedAt is the ledger's list of validators, and the height of that list.
+func (n *Node) listedAt() (uint64, []tx.Validator, error) {
 	v, err := n.Ledger().View()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	list, err := v.Validators()
-	return list, errors.Join(err, v.Close())
+	return v.Head().Height, list, errors.Join(err, v.Close())
 }
 
 // Validators are those that the ledger lists.

@@ -113,7 +113,7 @@ func newMachine(fs vfs.FS, snapshots raft.SnapshotStore) (*machine, error) {
 		Name: "n1", Key: testKey("node/n1"), Founding: testFounding, Verifier: testVerifier, FS: fs, StateDir: "data/state",
 		Snapshots: snapshots, Timing: LoopbackTiming, Logger: slog.New(slog.DiscardHandler),
 	}
-	c.Now, c.OnValidators = time.Now, func([]tx.Validator) {}
+	c.Now, c.OnValidators = time.Now, func(_, _ []tx.Validator) {}
 	n := &Node{cfg: c, agreement: newAgreement(), done: make(chan struct{}),
 		reporting: map[string]context.CancelFunc{}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())

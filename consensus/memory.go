@@ -202,13 +202,25 @@ func (n *Node) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	need := len(n.voters())/2 + 1
+	if what, err := n.cfg.Log.Get(lostKey); err == nil {
+		return n.lostMemory(string(what))
+	} else if err.Error() != "not found" {
+		return fmt.Errorf("consensus: read whether this directory lost what it acknowledged: %w", err)
+	}
+	voters := 0
+	for _, v := range n.knowing() {
+		if v.Voter {
+			voters++
+		}
+	}
+	need := voters/2 + 1
 	if n.isVoter() {
 		need--
 	}
 	answered := map[string]bool{}
 	for {
-		for _, v := range n.Validators() {
+		last := ""
+		for _, v := range n.knowing() {
 			if v.Name == n.cfg.Name || answered[v.Name] || len(answered) >= need {
 				continue
 			}
@@ -216,17 +228,20 @@ func (n *Node) recall(ctx context.Context) error {
 			err := n.ask(ctx, v.Name, question{Seen: string(n.cfg.serverID()), Boot: own.Boot, Run: own.Run}, &a)
 			if err != nil || a.Missing != "" {
 				n.cfg.Logger.Debug("consensus: a peer does not answer yet", "peer", v.Name, "error", err, "answer", a.Missing)
+				if last = v.Name + " " + a.Missing; err != nil {
+					last = err.Error()
+				}
 				continue
 			}
 			if what := a.Seen.lost(own, entered); what != "" {
-				return n.lostMemory(v.Name + " " + what)
+				return n.lostForGood(v.Name + " " + what)
 			}
 			answered[v.Name] = true
 		}
 		if len(answered) >= need {
 			return nil
 		}
-		n.setProblem(fmt.Sprintf("waits for %d more validators before it takes part", need-len(answered)))
+		n.setProblem(fmt.Sprintf("waits for %d more validators before it takes part: %s", need-len(answered), last))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -235,9 +250,17 @@ func (n *Node) recall(ctx context.Context) error {
 	}
 }
 
+var lostKey = []byte("carbonledger/lost")
+
+// lostForGood notes, synced, that this directory must never vote again: the start
+// that found it out has counted itself, so that the next one could pass for whole.
+func (n *Node) lostForGood(what string) error {
+	return errors.Join(n.lostMemory(what), n.cfg.Log.Set(lostKey, []byte(what)))
+}
+
 func (n *Node) lostMemory(what string) error {
 	return fmt.Errorf("consensus: %s: %w: %s. It must not vote again under this identity: run \"carbonledger init node\" "+
-		"with an empty data directory, and have the ministry admit the new public line as a non-voter "+
+		"with an empty data directory and a new name, and have the ministry admit the new public line as a non-voter "+
 		"(carbonledger validator set --voter=false), then as a voter once it has caught up", n.cfg.Name, ErrLostMemory, what)
 }
 

@@ -33,8 +33,12 @@ type Node struct {
 	haltOnce sync.Once
 
 	validators atomic.Pointer[[]tx.Validator]
-	problem    atomic.Pointer[string]
-	disk       atomic.Pointer[error]
+	// strangers are introduced; listing guards what the network is told of both.
+	strangers   atomic.Pointer[[]tx.Validator]
+	listing     sync.Mutex
+	acquainting atomic.Bool
+	problem     atomic.Pointer[string]
+	disk        atomic.Pointer[error]
 	// snapshotting: one snapshot is enough at a time.
 	snapshotting atomic.Bool
 	// keptLog is the size of the log when it was last cut.
@@ -79,6 +83,13 @@ func Start(cfg Config) (*Node, error) {
 		return nil, errors.Join(err, n.stores.close())
 	}
 	n.reloadValidators()
+	if cfg.Introduce != nil {
+		all, err := cfg.Introduce(n.Validators())
+		if err != nil {
+			return nil, errors.Join(err, n.end(), n.stores.close())
+		}
+		n.setIntroduced(all)
+	}
 	if err := n.listen(); err != nil {
 		return nil, errors.Join(err, n.end(), n.stores.close())
 	}

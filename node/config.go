@@ -20,6 +20,9 @@ type Config struct {
 	// Data/genesis.toml unless Genesis names another file.
 	Data    string
 	Genesis string
+	// Introduce is a file that leads from the validators that this node knows to
+	// those of today; empty for none.
+	Introduce string
 	// Passphrase opens the key files.
 	Passphrase string
 	// P2PListen are multiaddrs; none: the address that genesis gives.

@@ -158,12 +158,17 @@ func (n *Node) startConsensus(f tx.Founding) error {
 	if err != nil {
 		return fmt.Errorf("node: open the snapshots in %s: %w", n.dir.Snapshots(), err)
 	}
+	introduce, err := n.introduction(&f)
+	if err != nil {
+		return err
+	}
 	n.consensus, err = consensus.Start(consensus.Config{
 		Name: n.dir.Name(), Incarnation: sha256Of(n.dir.Incarnation()), Key: n.nodeKey(),
 		Founding: f, Verifier: tx.NewVerifier(f.Hash), PrimarySite: n.config.PrimarySite,
 		StateDir: n.dir.State(), Log: n.raftLog, Snapshots: snapshots, Network: n.host, Timing: timing,
 		CheckConservation: n.config.CheckConservation,
 		OnValidators:      n.setPeers,
+		Introduce:         introduce,
 		FreeDisk:          func() (uint64, error) { return freeDisk(n.dir.Path()) },
 		MinFreeDisk:       n.config.MinFreeDisk,
 		SnapshotLogBytes:  n.config.MaxRaftLog,
@@ -182,14 +187,32 @@ func (n *Node) remedy(err error) error {
 	return err
 }
 
-func (n *Node) setPeers(validators []tx.Validator) {
+// setPeers admits the validators that the ledger lists, and those that were
+// introduced to blocks and snapshots alone.
+func (n *Node) setPeers(listed, introduced []tx.Validator) {
 	var peers []p2p.Peer
-	for _, v := range validators {
-		if v.Name != n.dir.Name() {
-			peers = append(peers, p2p.Peer{Name: v.Name, Key: v.NodeKey, Address: v.Address})
+	add := func(all []tx.Validator, streams []string) {
+		for _, v := range all {
+			if v.Name != n.dir.Name() {
+				peers = append(peers, p2p.Peer{Name: v.Name, Key: v.NodeKey, Address: v.Address, Streams: streams})
+			}
 		}
 	}
+	add(listed, nil)
+	add(introduced, consensus.IntroducedStreams())
 	n.host.SetPeers(peers)
+}
+
+// introduction reads the file of --introduce, if there is one.
+func (n *Node) introduction(f *tx.Founding) (func([]tx.Validator) ([]tx.Validator, error), error) {
+	if n.config.Introduce == "" {
+		return nil, nil
+	}
+	i, err := genesis.ReadIntroduction(n.config.Introduce)
+	if err != nil {
+		return nil, err
+	}
+	return func(trusted []tx.Validator) ([]tx.Validator, error) { return i.Current(f.Hash, trusted) }, nil
 }
 
 // openPages listens for the Prometheus page.

@@ -62,6 +62,8 @@ type Node struct {
 	Name       string
 	FS         *vfs.MemFS
 	Generation int
+	// Introduced are the validators that a file introduces to it; none for no file.
+	Introduced []tx.Validator
 	// Up: the process runs, as far as the test knows.
 	Up bool
 	// Clock is how far its clock is ahead, in nanoseconds.
@@ -160,7 +162,8 @@ func (c *Cluster) TryStart(name string) error {
 		StateDir: "state", FS: disk, Log: log, Snapshots: snapshots, Network: c.Wire.At(name),
 		Timing: consensus.LoopbackTiming, PrimarySite: c.options.PrimarySite,
 		Now: n.now, FreeDisk: n.freeDisk, MinFreeDisk: minFreeDisk,
-		OnValidators:     func(all []tx.Validator) { c.Wire.admit(name, all) },
+		Introduce:        n.introduce(),
+		OnValidators:     func(all, introduced []tx.Validator) { c.Wire.admit(name, all, introduced) },
 		SnapshotLogBytes: c.options.SnapshotLogBytes, TrailingLogs: c.options.TrailingLogs,
 		CheckConservation: !c.options.NoConservation, Logger: logger,
 	})
@@ -174,6 +177,13 @@ func (c *Cluster) TryStart(name string) error {
 		}
 	})
 	return nil
+}
+
+func (n *Node) introduce() func([]tx.Validator) ([]tx.Validator, error) {
+	if n.Introduced == nil {
+		return nil
+	}
+	return func([]tx.Validator) ([]tx.Validator, error) { return n.Introduced, nil }
 }
 
 // Stop ends a node in order.

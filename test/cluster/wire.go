@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 
 	"carbonledger/consensus"
@@ -19,13 +20,15 @@ type Wire struct {
 	open      map[*conn]bool
 	// admits says whom a node lets in; a node that is not in it lets in all.
 	admits map[string]map[string]bool
+	// limits says of whom a node takes consensus.IntroducedStreams only.
+	limits map[string]map[string]bool
 	// mute streams carry nothing: see Mute.
 	mute map[string]bool
 }
 
 // NewWire makes a wire that connects everyone.
 func NewWire() *Wire {
-	return &Wire{listeners: map[string]map[string]*listener{}, cut: map[[2]string]bool{}, open: map[*conn]bool{}, admits: map[string]map[string]bool{}, mute: map[string]bool{}}
+	return &Wire{listeners: map[string]map[string]*listener{}, cut: map[[2]string]bool{}, open: map[*conn]bool{}, admits: map[string]map[string]bool{}, limits: map[string]map[string]bool{}, mute: map[string]bool{}}
 }
 
 // At is the wire as the node of this name sees it.
@@ -62,15 +65,18 @@ func (w *Wire) Open(a, b string) (n int) {
 	return n
 }
 
-// admit makes a node let in nobody but these, and closes what it has open with
-// others, as the real host does.
-func (w *Wire) admit(name string, all []tx.Validator) {
-	names := map[string]bool{name: true}
+// admit makes a node let in nobody but these, the introduced ones to some streams
+// only, and closes what it has open with others, as the real host does.
+func (w *Wire) admit(name string, all, introduced []tx.Validator) {
+	names, limited := map[string]bool{name: true}, map[string]bool{}
 	for _, v := range all {
 		names[v.Name] = true
 	}
+	for _, v := range introduced {
+		names[v.Name], limited[v.Name] = true, true
+	}
 	w.mu.Lock()
-	w.admits[name] = names
+	w.admits[name], w.limits[name] = names, limited
 	w.mu.Unlock()
 	w.hangUp(func(c *conn) bool { return c.local == name && !names[c.remote] || c.remote == name && !names[c.local] })
 }
@@ -131,7 +137,7 @@ func (p port) Listen(name string) (net.Listener, error) {
 func (p port) Dial(ctx context.Context, to, name string) (net.Conn, error) {
 	w := p.wire
 	w.mu.Lock()
-	if w.strangers(p.name, to) {
+	if w.strangers(p.name, to) || w.limits[to][p.name] && !slices.Contains(consensus.IntroducedStreams(), name) {
 		w.mu.Unlock()
 		return nil, fmt.Errorf("cluster: %s and %s do not admit each other", p.name, to)
 	}

@@ -68,6 +68,12 @@ func (s *story) run(d *datadriven.TestData) string {
 		}
 	case "add":
 		s.c.Add(arg(d, "node"), number(d, "generation", 1))
+	case "introduce":
+		for i, name := range strings.Split(arg(d, "to"), ",") {
+			site := strings.Split(arg(d, "sites"), ",")[i]
+			n := s.c.Nodes[arg(d, "node")]
+			n.Introduced = append(n.Introduced, s.c.Validator(name, site, 1, true))
+		}
 	case "lose-disk":
 		s.c.Add(arg(d, "node"), s.c.Nodes[arg(d, "node")].Generation)
 	case "lose-log":
