@@ -251,6 +251,7 @@ func (s *signing) send(cmd *cobra.Command, f *tx.Founding, all []signed) (err er
 	if err != nil {
 		return err
 	}
+	c.SetDomain(f.Hash)
 	defer func() { err = errors.Join(err, c.Close()) }()
 	ctx, cancel := s.g.patience(cmd)
 	defer cancel()

@@ -86,6 +86,7 @@ func (s *submission) run(cmd *cobra.Command) (err error) {
 		}
 		return err
 	}
+	c.SetDomain(domain)
 	all, err := readSigned(files, domain, chain)
 	if err != nil {
 		return err

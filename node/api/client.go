@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -56,7 +57,9 @@ type ClientConfig struct {
 	// Party and Key sign what not everybody may read; a nil Key does not sign.
 	Party string
 	Key   *tx.PrivateKey
-	// Domain is the genesis hash of the chain that Key signs for.
+	// Domain is the genesis hash of the chain: Key signs for it, and Submit
+	// believes only receipts of the transactions that it sent. Without it
+	// Submit believes whatever the node answers; see SetDomain.
 	Domain tx.Domain
 }
 
@@ -67,6 +70,7 @@ type Client struct {
 	// healthy is the index of the node that answered last.
 	healthy   atomic.Int32
 	minHeight atomic.Uint64
+	domain    atomic.Pointer[tx.Domain]
 }
 
 type node struct {
@@ -85,6 +89,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 		return nil, err
 	}
 	cl := &Client{cfg: c}
+	if c.Domain != (tx.Domain{}) {
+		cl.SetDomain(c.Domain)
+	}
 	for _, address := range c.Addresses {
 		conn, err := grpc.NewClient(address,
 			grpc.WithTransportCredentials(secure),
@@ -137,6 +144,10 @@ func (c *Client) MinHeight() uint64 { return c.minHeight.Load() }
 
 // SetMinHeight sets it, for example from a journal.
 func (c *Client) SetMinHeight(h uint64) { c.minHeight.Store(h) }
+
+// SetDomain is ClientConfig.Domain for Submit where the chain is known only
+// after a node was asked.
+func (c *Client) SetDomain(d tx.Domain) { c.domain.Store(&d) }
 
 func (c *Client) saw(receipts ...tx.Receipt) {
 	for i := range receipts {
@@ -289,8 +300,8 @@ func (c *Client) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error
 		var reached peer.Peer
 		var err error
 		out, err = n.ledger.Submit(try, in, grpc.Peer(&reached))
-		if err == nil && len(out.Receipts) != len(raws) {
-			err = status.Errorf(codes.DataLoss, "answered %d transactions with %d receipts", len(raws), len(out.Receipts))
+		if err == nil {
+			err = c.fits(raws, out.Receipts)
 		}
 		unknown = unknown || err != nil && reached.Addr != nil && mayHaveActed(err)
 		return err
@@ -309,6 +320,27 @@ func (c *Client) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error
 		return nil, fmt.Errorf("%w: send fewer transactions in one request (%w)", ErrWithoutEffect, err)
 	}
 	return nil, fmt.Errorf("%w (%w)", ErrWithoutEffect, err)
+}
+
+// fits refuses receipts that are not of these transactions.
+func (c *Client) fits(raws [][]byte, receipts []tx.Receipt) error {
+	if len(receipts) != len(raws) {
+		return status.Errorf(codes.DataLoss, "answered %d transactions with %d receipts", len(raws), len(receipts))
+	}
+	domain := c.domain.Load()
+	if domain == nil {
+		return nil
+	}
+	for i, raw := range raws {
+		id, err := tx.TransactionID(*domain, raw)
+		if err != nil {
+			return status.Errorf(codes.DataLoss, "gave a receipt of transaction %d, which no ledger takes: %v", i, err)
+		}
+		if !bytes.Equal(receipts[i].Id, id[:]) {
+			return status.Errorf(codes.DataLoss, "answered transaction %s with the receipt of %x: do not trust this node", id, receipts[i].Id)
+		}
+	}
+	return nil
 }
 
 func patient(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -123,7 +125,13 @@ var slow = map[string]bool{"CheckConservation": true}
 func (c *Client) GetReceipt(ctx context.Context, in *GetReceiptRequest) (*GetReceiptResponse, error) {
 	r := *in
 	c.floor(&r.MinHeight)
-	out, err := ask(ctx, c, "GetReceipt", &r, LedgerClient.GetReceipt)
+	out, err := ask(ctx, c, "GetReceipt", &r, func(l LedgerClient, ctx context.Context, r *GetReceiptRequest, o ...grpc.CallOption) (*GetReceiptResponse, error) {
+		out, err := l.GetReceipt(ctx, r, o...)
+		if err == nil && out.Found && !bytes.Equal(out.Receipt.Id, r.Id) {
+			err = status.Errorf(codes.DataLoss, "answered with the receipt of %x in place of %x: do not trust this node", out.Receipt.Id, r.Id)
+		}
+		return out, err
+	})
 	if err == nil && out.Found {
 		c.saw(out.Receipt)
 	}

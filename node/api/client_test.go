@@ -269,3 +269,54 @@ func TestClientNeedsANode(t *testing.T) {
 		t.Error("a missing file of authorities is taken")
 	}
 }
+
+// liar answers with a receipt of something else.
+type liar struct {
+	*solo
+	other tx.Receipt
+}
+
+func (l *liar) Submit(context.Context, [][]byte) ([]tx.Receipt, error) {
+	return []tx.Receipt{l.other}, nil
+}
+
+func (l *liar) View(ctx context.Context, minHeight uint64) (View, error) {
+	v, err := l.solo.View(ctx, minHeight)
+	return otherReceipt{v, l.other}, err
+}
+
+type otherReceipt struct {
+	View
+	other tx.Receipt
+}
+
+func (o otherReceipt) Receipt(tx.ID) (tx.Receipt, bool, error) { return o.other, true, nil }
+
+// TestAnotherTransactionsReceiptIsNotBelieved: the outcome is unknown until
+// another node tells it.
+func TestAnotherTransactionsReceiptIsNotBelieved(t *testing.T) {
+	s := newSolo(t, 1)
+	lying := start(t, &liar{s, s.must(t, "bank", "other", deposit("e00", 1))}, Config{}).Address()
+	raw := s.sign(t, "bank", "r", deposit("e00", 2))
+	id, err := tx.TransactionID(s.domain(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := newClient(t, ClientConfig{Addresses: []string{lying}})
+	alone.SetDomain(s.domain())
+	_, err = alone.Submit(brief(t), [][]byte{raw})
+	if !errors.Is(err, ErrUnknownOutcome) || !strings.Contains(err.Error(), lying) || !strings.Contains(err.Error(), id.String()) {
+		t.Errorf("submit to a liar alone: %v", err)
+	}
+	if _, err := alone.GetReceipt(brief(t), &GetReceiptRequest{Id: id[:]}); err == nil || !strings.Contains(err.Error(), lying) {
+		t.Errorf("receipt from a liar alone: %v", err)
+	}
+	if alone.MinHeight() != 0 {
+		t.Errorf("the client believes in height %d", alone.MinHeight())
+	}
+	c := as(t, s, "", lying, start(t, s, Config{}).Address())
+	receipts, err := c.Submit(t.Context(), [][]byte{raw})
+	if err != nil || tx.ID(receipts[0].Id) != id {
+		t.Errorf("with another node: %v, %v", receipts, err)
+	}
+}
