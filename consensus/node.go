@@ -32,6 +32,10 @@ type Node struct {
 	halted   chan struct{}
 	haltOnce sync.Once
 
+	// signersComing counts requests that open accounts or add keys and have no
+	// receipts yet.
+	signersComing atomic.Int64
+
 	validators atomic.Pointer[[]tx.Validator]
 	// strangers are introduced; listing guards what the network is told of both.
 	strangers   atomic.Pointer[[]tx.Validator]

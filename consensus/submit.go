@@ -15,14 +15,17 @@ import (
 
 // Submit commits transactions in the given order and returns a receipt for
 // each. It works on any node, and goes on through changes of leader until ctx
-// is done. Its errors are a *tx.Rejection (a transaction that no honest leader
-// puts into a block; nothing happened), ErrNoLeader, ErrOverloaded,
-// ErrDiskFull and ErrStopping (nothing happened), or ErrUnknownOutcome.
+// is done. Its errors are a *Refused (nothing happened), ErrNoLeader,
+// ErrOverloaded, ErrDiskFull and ErrStopping (nothing happened), or
+// ErrUnknownOutcome.
 func (n *Node) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) {
 	if len(raws) == 0 {
 		return nil, nil
 	}
 	if err := checkSizes(raws); err != nil {
+		return nil, err
+	}
+	if _, err := n.verify(raws); err != nil {
 		return nil, err
 	}
 	unknown := false
@@ -55,9 +58,9 @@ func (n *Node) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) 
 // checkSizes refuses what the leader would not read.
 func checkSizes(raws [][]byte) error {
 	total := 0
-	for _, raw := range raws {
+	for i, raw := range raws {
 		if len(raw) > tx.MaxTransactionBytes {
-			return &tx.Rejection{Reason: tx.TooLarge, Have: tx.MaxTransactionBytes, Want: int64(len(raw))}
+			return &Refused{i, &tx.Rejection{Reason: tx.TooLarge, Have: tx.MaxTransactionBytes, Want: int64(len(raw))}}
 		}
 		total += len(raw)
 	}
@@ -80,30 +83,6 @@ func (n *Node) submitOnce(ctx context.Context, raws [][]byte) ([]tx.Receipt, err
 		return n.submitHere(ctx, raws)
 	default:
 		return n.forward(ctx, leader, raws)
-	}
-}
-
-// submitHere puts transactions into blocks: this node is the leader. What does
-// not verify never reaches a block.
-func (n *Node) submitHere(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) {
-	_, errs := n.cfg.Verifier.VerifyAll(raws)
-	for i, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("consensus: transaction %d: %w", i, err)
-		}
-	}
-	r, err := n.pool.add(raws)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-r.done:
-		if r.err != nil {
-			return nil, r.err
-		}
-		return r.receipts, nil
-	case <-ctx.Done():
-		return nil, ErrUnknownOutcome
 	}
 }
 
@@ -166,7 +145,7 @@ func decodeAnswer(code byte, list [][]byte, want int) ([]tx.Receipt, error) {
 	case code == codeRejected && len(list) == 1:
 		var r tx.Receipt
 		if err := r.Unmarshal(list[0]); err == nil && r.Reason != tx.Accepted {
-			return nil, r.Rejection()
+			return nil, &Refused{int(r.Position), r.Rejection()}
 		}
 	}
 	return nil, ErrUnknownOutcome
@@ -189,7 +168,7 @@ func (n *Node) serveSubmits(ctx context.Context, conn net.Conn) {
 	var code byte
 	var list [][]byte
 	receipts, err := n.submitForOther(ctx, raws)
-	var rejection *tx.Rejection
+	var refused *Refused
 	switch {
 	case err == nil:
 		code = codeReceipts
@@ -200,9 +179,12 @@ func (n *Node) serveSubmits(ctx context.Context, conn net.Conn) {
 			}
 			list = append(list, b)
 		}
-	case errors.As(err, &rejection):
+	case errors.As(err, &refused):
 		code = codeRejected
-		r := tx.Receipt{Reason: rejection.Reason, Operation: rejection.Operation, Subject: rejection.Subject, Have: rejection.Have, Want: rejection.Want}
+		r := tx.Receipt{
+			Position: uint32(refused.Transaction), Reason: refused.Rejection.Reason, Operation: refused.Rejection.Operation,
+			Subject: refused.Rejection.Subject, Have: refused.Rejection.Have, Want: refused.Rejection.Want,
+		}
 		b, err := r.Marshal()
 		if err != nil {
 			panic(fmt.Sprintf("consensus: encode a rejection: %v", err))

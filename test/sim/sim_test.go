@@ -49,6 +49,7 @@ type run struct {
 	n        int
 	sent     [][]byte
 	receipts []tx.Receipt
+	refused  map[string]bool
 	down     map[string]bool
 	cut      string
 	faults   int
@@ -58,7 +59,7 @@ func newRun(t *testing.T, seed uint64) *run {
 	c := cluster.New(t, cluster.Options{
 		Voters: 5, Entities: entities, ScriptClock: true, Seed: seed, SnapshotLogBytes: 64 << 10, TrailingLogs: 20,
 	})
-	return &run{t: t, c: c, r: rand.New(rand.NewPCG(seed, 3)), day: 20240101, down: map[string]bool{}}
+	return &run{t: t, c: c, r: rand.New(rand.NewPCG(seed, 3)), day: 20240101, refused: map[string]bool{}, down: map[string]bool{}}
 }
 
 func (s *run) play() {
@@ -189,6 +190,13 @@ func (s *run) submit(batch [][]byte) {
 			s.receipts = append(s.receipts, receipts...)
 			return
 		}
+		var refused *consensus.Refused
+		if errors.As(err, &refused) {
+			if batch = s.refuse(batch, refused); len(batch) == 0 {
+				return
+			}
+			continue
+		}
 		if !slices.ContainsFunc(retry, func(e error) bool { return errors.Is(err, e) }) {
 			s.t.Fatalf("submit: %v", err)
 		}
@@ -203,6 +211,22 @@ func (s *run) submit(batch [][]byte) {
 		s.t.Logf("%s: full %v, stopped by %v, %+v", name, n.Full.Load(), n.Err(), n.Status())
 	}
 	s.t.Fatalf("no receipts in 20 attempts with %v down and %q cut off: %v", s.down, s.cut, last)
+}
+
+// refuse takes a transaction out of a batch that no honest leader puts into a
+// block. Those are the ones of parties that do not exist.
+func (s *run) refuse(batch [][]byte, r *consensus.Refused) [][]byte {
+	s.t.Helper()
+	raw := batch[r.Transaction]
+	d, err := tx.Decode(raw)
+	s.must(err)
+	if r.Rejection.Reason != tx.UnknownParty || d.Body.Party != "nobody" {
+		s.t.Errorf("%s of %s was refused: %v", d.Body.Reference, d.Body.Party, r)
+	}
+	s.refused[string(raw)] = true
+	at := len(s.sent) - len(batch) + r.Transaction
+	s.sent = slices.Delete(s.sent, at, at+1)
+	return slices.Delete(slices.Clone(batch), r.Transaction, r.Transaction+1)
 }
 
 // compare re-executes the blocks in the model, and compares receipts, balances,
@@ -225,6 +249,9 @@ func (s *run) compare(height uint64) {
 			s.t.Fatalf("block %d is missing or no block", h)
 		}
 		for i, raw := range block.Transactions {
+			if s.refused[string(raw)] {
+				s.t.Errorf("%d/%d was refused, and is in a block all the same", h, i)
+			}
 			if !asked[string(raw)] {
 				s.t.Errorf("%d/%d is a transaction that nobody sent", h, i)
 			}
