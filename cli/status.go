@@ -132,6 +132,9 @@ func networkRecord(s *api.StatusResponse) record {
 	}
 	r.add("survivable_sites", list(s.SurvivableSites))
 	r.add("critical_sites", list(s.CriticalSites))
+	if len(s.MembershipPending) > 0 {
+		r.add("membership_pending", lines(s.MembershipPending))
+	}
 	r.add("seen_by", s.Node)
 	return r
 }
@@ -209,6 +212,7 @@ func addNode(n *record, s *api.StatusResponse) {
 	n.add("disk_free_bytes", s.DiskFreeBytes)
 	n.add("survivable_sites", list(s.SurvivableSites))
 	n.add("critical_sites", list(s.CriticalSites))
+	n.add("membership_pending", list(s.MembershipPending))
 	peers := []record{}
 	for i := range s.Peers {
 		p := &s.Peers[i]

@@ -158,6 +158,9 @@ func (n *Node) afterApply(applied []state.Applied, took time.Duration) {
 	n.stalled("apply", took)
 }
 
+// Stalls are the words that Observer.Stalled hears for what was held up.
+func Stalls() []string { return []string{"apply", "log", "snapshot", "restore"} }
+
 // stalled reports what held up the loop that answers heartbeats for longer
 // than half the lease.
 func (n *Node) stalled(what string, took time.Duration) {

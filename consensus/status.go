@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"carbonledger/tx"
+
 	"github.com/hashicorp/raft"
 )
 
@@ -27,6 +29,9 @@ type Status struct {
 	// SurvivableSites can be lost now without stopping the network, CriticalSites
 	// cannot.
 	SurvivableSites, CriticalSites []string
+	// Pending is what the ledger's list asks of Raft's configuration, as this node
+	// knows it, and is not done yet: until then votes are counted as before.
+	Pending []string
 }
 
 // PeerStatus is what a node knows of another validator.
@@ -49,6 +54,9 @@ func (n *Node) Status() Status {
 		s.Role, s.Leader = r.State().String(), n.leader()
 		s.LastLogIndex, s.CommitIndex = r.LastIndex(), r.CommitIndex()
 		s.Term, _ = strconv.ParseUint(r.Stats()["term"], 10, 64)
+		if future := r.GetConfiguration(); future.Error() == nil {
+			s.Pending = pendingMembership(n.Validators(), future.Configuration().Servers)
+		}
 	}
 	n.agreement.mu.Lock()
 	defer n.agreement.mu.Unlock()
@@ -151,4 +159,35 @@ func (n *Node) leader() string {
 func (n *Node) isLeader() bool {
 	r := n.running()
 	return r != nil && r.State() == raft.Leader
+}
+
+// pendingMembership compares the ledger's list with Raft's configuration, which
+// is empty where this node has not heard of any yet.
+func pendingMembership(listed []tx.Validator, servers []raft.Server) (pending []string) {
+	have := map[raft.ServerID]raft.ServerSuffrage{}
+	for _, s := range servers {
+		have[s.ID] = s.Suffrage
+	}
+	if len(have) == 0 {
+		return nil
+	}
+	for _, v := range listed {
+		s := server(v)
+		suffrage, known := have[s.ID]
+		delete(have, s.ID)
+		switch {
+		case known && suffrage == s.Suffrage:
+		case v.Voter:
+			pending = append(pending, v.Name+" has no vote yet")
+		case known:
+			pending = append(pending, v.Name+" has a vote still")
+		default:
+			pending = append(pending, v.Name+" is not admitted yet")
+		}
+	}
+	for id := range have {
+		pending = append(pending, string(id)+" is not removed yet")
+	}
+	slices.Sort(pending)
+	return pending
 }

@@ -86,7 +86,7 @@ func (b *backend) Status() api.StatusResponse {
 	r := api.StatusResponse{
 		Head: head, Node: s.Name, Site: s.Site, Role: s.Role, Leader: s.Leader, Term: s.Term,
 		LastLogIndex: s.LastLogIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
-		Serving: s.Serving, Problem: s.Problem, SurvivableSites: s.SurvivableSites, CriticalSites: s.CriticalSites,
+		Serving: s.Serving, Problem: s.Problem, SurvivableSites: s.SurvivableSites, CriticalSites: s.CriticalSites, MembershipPending: s.Pending,
 		Pool: uint64(s.Pool), LogBytes: s.LogBytes, Version: b.n.config.Version,
 	}
 	if free, err := freeDisk(b.n.dir.Path()); err == nil {

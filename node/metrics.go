@@ -36,6 +36,9 @@ func newMetrics() *metrics {
 		fsync:        prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carbonledger_log_fsync_seconds", Help: "Time to write and sync the Raft log once.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)}),
 		stalls:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carbonledger_stalls_total", Help: "Times that the loop which answers heartbeats was held up for more than half the lease: alarm on any."}, []string{"of"}),
 	}
+	for _, what := range consensus.Stalls() {
+		m.stalls.WithLabelValues(what) // so that the first one is an increase
+	}
 	m.registry.MustRegister(m.blocks, m.transactions, m.rejections, m.apply, m.fsync, m.stalls,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
