@@ -272,7 +272,11 @@ func (n *Node) Err() error {
 func (n *Node) fail(err error) {
 	n.failOnce.Do(func() {
 		n.err = err
-		n.cfg.Logger.Error("consensus: stops", "node", n.cfg.Name, "error", err)
+		if errors.Is(err, ErrStopping) {
+			n.cfg.Logger.Info("consensus: stops on request", "node", n.cfg.Name)
+		} else {
+			n.cfg.Logger.Error("consensus: stops", "node", n.cfg.Name, "error", err)
+		}
 		reason := err.Error()
 		n.proposing.Store(&reason)
 		close(n.done)

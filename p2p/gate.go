@@ -346,8 +346,14 @@ func (g *gate) InterceptPeerDial(id peer.ID) bool { return g.memberOf(id) != nil
 // InterceptAddrDial allows every address: the book has only those of the allow list.
 func (g *gate) InterceptAddrDial(peer.ID, multiaddr.Multiaddr) bool { return true }
 
-// InterceptAccept allows every connection whose key we do not know yet; newResourceManager bounds their number.
-func (g *gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+// InterceptAccept allows every connection whose key we do not know yet; newResourceManager bounds their number. Before
+// the first list there is nobody to admit: a peer that dials a node which is starting finds it not there yet, and is
+// not told that it is a stranger.
+func (g *gate) InterceptAccept(network.ConnMultiaddrs) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.byID != nil
+}
 
 // InterceptSecured turns strangers away at the door when there are too many inside.
 func (g *gate) InterceptSecured(d network.Direction, id peer.ID, _ network.ConnMultiaddrs) bool {

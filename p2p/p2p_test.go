@@ -32,6 +32,7 @@ func node(t *testing.T, name string, change ...func(*Config)) *Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
+	h.SetPeers(nil)
 	return h
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -258,4 +259,38 @@ func TestLimitedPeer(t *testing.T) {
 	limited.Streams = []string{"No Such Name"}
 	b.SetPeers([]Peer{limited})
 	refused(t, a, "shanghai-1", "raft", ErrNotAdmitted)
+}
+
+// TestBeforeTheFirstList: a node that is starting is not there yet; nobody is
+// refused as a stranger, on either side.
+func TestBeforeTheFirstList(t *testing.T) {
+	a := node(t, "wuhan-1")
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	b, err := New(Config{Name: "shanghai-1", Key: key, Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Genesis: genesis, Version: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	a.SetPeers([]Peer{b.asPeer()})
+	refused(t, a, "shanghai-1", "raft", ErrUnreachable)
+	echo(t, b, "raft")
+	b.SetPeers([]Peer{a.asPeer()})
+	var c net.Conn
+	until(t, "it is there", func() bool {
+		c, err = a.Dial(t.Context(), "shanghai-1", "raft")
+		return err == nil
+	})
+	say(t, c, "block")
+	hear(t, c, "block")
+	c.Close()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(log.String(), "refused") {
+		t.Errorf("a peer was refused: %s", &log)
+	}
 }
