@@ -173,6 +173,9 @@ func (s *stores) restoreContent(head snapshotHead, from io.Reader) error {
 		return errors.Join(fmt.Errorf("consensus: the snapshot says height %d and hash %x, its content is at height %d with hash %x",
 			head.Height, head.Hash, h.Height, h.Hash), fresh.Close())
 	}
+	if err := fresh.Scrub(); err != nil {
+		return errors.Join(fmt.Errorf("consensus: the snapshot is damaged, probably where it was taken: %w: take a new one there, or rejoin from another node", err), fresh.Close())
+	}
 	// The new generation is on the disk before CURRENT names it.
 	if err := syncDir(s.fs, s.dir); err != nil {
 		return errors.Join(fmt.Errorf("consensus: sync %s: %w", s.dir, err), fresh.Close())
