@@ -152,12 +152,9 @@ func badRequests(t *testing.T, n *network) {
 	}
 
 	// Refused by the ledger, with a receipt.
-	otherChain := body("chain", 1)
-	otherChain.ChainId = "elsewhere"
 	half := body("half", 700)
 	half.Operations = append(half.Operations, body("", -1).Operations...)
 	for raw, want := range map[string]tx.Reason{
-		string(sign(otherChain)):                   tx.WrongChain,
 		string(sign(body("negative", -5))):         tx.AmountNotPositive,
 		string(sign(body("zero", 0))):              tx.AmountNotPositive,
 		string(sign(body("most", math.MaxInt64))):  tx.AmountOverflow,
@@ -171,6 +168,8 @@ func badRequests(t *testing.T, n *network) {
 	}
 
 	// Refused at the gate: no block takes them, nor what came in the same request.
+	otherChain := body("chain", 1)
+	otherChain.ChainId = "elsewhere"
 	good, unsigned := sign(body("good", 1)), sign(body("unsigned", 1))
 	unsigned[len(unsigned)-1] ^= 1
 	b, err := body("unknown", 1).Marshal()
@@ -188,6 +187,7 @@ func badRequests(t *testing.T, n *network) {
 	}{
 		{unsigned, tx.BadSignature},
 		{unknown, tx.UnknownOperation},
+		{sign(otherChain), tx.WrongChain},
 		{append(append([]byte{}, good...), good...), tx.Malformed},
 		{[]byte(strings.Repeat("noise", 100)), tx.Malformed},
 		{make([]byte, tx.MaxTransactionBytes+1), tx.TooLarge},
