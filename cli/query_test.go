@@ -151,7 +151,7 @@ func TestQueryRefuses(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	s := newSolo(t)
-	out := mustRun(t, "status", "--api", s.address+",127.0.0.1:1", "--timeout", "500ms")
+	out := mustRun(t, "status", "--api", s.address+",127.0.0.1:1", "--timeout", "5s")
 	for _, want := range []string{"leader", "wuhan-1", "SCRIPT CLOCK", "survivable sites  Beijing", "critical sites    Wuhan", "beijing-1", "127.0.0.1:1 ", "connection refused"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("status lacks %q:\n%s", want, out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"carbonledger/consensus"
 	"carbonledger/node/api"
@@ -65,7 +66,7 @@ func (b *backend) view(ctx context.Context, minHeight uint64) (*state.View, erro
 			return nil, ctx.Err()
 		case <-b.n.consensus.Done():
 			return nil, consensus.ErrStopping
-		default:
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
