@@ -127,6 +127,9 @@ func printReceipt(to io.Writer, r *tx.Receipt, asJSON bool) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", outcome(r))
+	if r.Reason != tx.Accepted {
+		fmt.Fprintf(&b, "  %s\n", r.Reason.TextChinese())
+	}
 	fmt.Fprintf(&b, "  transaction %x\n", r.Id)
 	fmt.Fprintf(&b, "  reference   %s of %s\n", r.Reference, r.Party)
 	fmt.Fprintf(&b, "  ledger time %s, position %d in the block\n", r.Time, r.Position)
@@ -156,6 +159,7 @@ func receiptRecord(r *tx.Receipt) record {
 	rec.add("reason_number", uint32(r.Reason))
 	if no := r.Rejection(); no != nil {
 		rec.add("text", no.Reason.Text())
+		rec.add("text_zh", no.Reason.TextChinese())
 		rec.add("operation", no.Operation)
 		rec.add("subject", no.Subject)
 		if no.Have != 0 || no.Want != 0 {

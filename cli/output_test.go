@@ -144,6 +144,7 @@ func TestPrintReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `rejected at height 12: the party used this reference for another transaction (REFERENCE_REUSED)
+  该方已将此参考号用于另一笔交易
   transaction abcd
   reference   S-17 of plant
   ledger time 2024-01-02T00:00:00.000+08:00, position 3 in the block
@@ -159,7 +160,7 @@ func TestPrintReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	const wantJSON = `{"id":"01","accepted":false,"height":5,"position":0,"time":"1970-01-01T08:00:00.001+08:00","clock":"wall","party":"bank","reference":"W",` +
-		`"reason":"INSUFFICIENT_MONEY","reason_number":44,"text":"the money is too little","operation":0,"subject":"money of mill","have":5,"want":7,"unit":"fen",` +
+		`"reason":"INSUFFICIENT_MONEY","reason_number":44,"text":"the money is too little","text_zh":"资金不足","operation":0,"subject":"money of mill","have":5,"want":7,"unit":"fen",` +
 		`"explanation":"the money is too little (INSUFFICIENT_MONEY); operation 1: money of mill: there were 0.05 yuan, asked for 0.07 yuan: short by 0.02 yuan"}` + "\n"
 	if b.String() != wantJSON {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), wantJSON)

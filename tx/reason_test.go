@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -22,7 +23,7 @@ const reasonsFile = "testdata/reasons.txt"
 func TestReasonsGolden(t *testing.T) {
 	var b strings.Builder
 	for _, r := range Reasons() {
-		fmt.Fprintf(&b, "%d\t%s\t%s\n", r, r, r.Text())
+		fmt.Fprintf(&b, "%d\t%s\t%s\t%s\n", r, r, r.Text(), r.TextChinese())
 	}
 	golden, err := os.ReadFile(reasonsFile)
 	if err != nil && !*update {
@@ -74,12 +75,15 @@ func TestReasonsComplete(t *testing.T) {
 		if seen[r.String()] || seen[r.Text()] || r.Text() == "" || strings.HasSuffix(r.Text(), ".") {
 			t.Errorf("%s: %q is no sentence of its own without a full stop", r, r.Text())
 		}
-		seen[r.String()], seen[r.Text()] = true, true
+		if zh := r.TextChinese(); seen[zh] || !unicode.Is(unicode.Han, []rune(zh)[0]) || strings.HasSuffix(zh, "。") {
+			t.Errorf("%s: %q is no Chinese sentence of its own without a full stop", r, zh)
+		}
+		seen[r.String()], seen[r.Text()], seen[r.TextChinese()] = true, true, true
 	}
 	if all[0] != Accepted {
 		t.Errorf("the first is %s", all[0])
 	}
-	if r := Reason(9_999); r.String() != "REASON_9999" || r.Text() == "" {
+	if r := Reason(9_999); r.String() != "REASON_9999" || r.Text() == "" || r.TextChinese() == "" {
 		t.Errorf("a reason of the future: %s, %q", r, r.Text())
 	}
 }
