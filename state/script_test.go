@@ -33,10 +33,11 @@ type script struct {
 	pages   map[string][]byte
 	raws    map[string][]byte
 	reasons map[tx.Reason]bool
+	asked   asked
 }
 
 func newScript(t testing.TB) *script {
-	s := &script{t: t, fs: vfs.NewMem(), dir: "ledger", names: map[string]string{}, pages: map[string][]byte{}, raws: map[string][]byte{}, reasons: map[tx.Reason]bool{}}
+	s := &script{t: t, fs: vfs.NewMem(), dir: "ledger", names: map[string]string{}, pages: map[string][]byte{}, raws: map[string][]byte{}, reasons: map[tx.Reason]bool{}, asked: asked{}}
 	s.f = tx.Founding{
 		ChainID: "rules", Hash: sha256.Sum256([]byte("genesis of the rules")), ProtocolVersion: 1, ScriptClock: true,
 		FreeTransfers: true, Start: tx.Day(20240102).Start(),
@@ -190,6 +191,7 @@ func (s *script) apply(block []byte) string {
 	}
 	var out strings.Builder
 	a := applied[0]
+	s.asked.note(s, block, a.Receipts)
 	fmt.Fprintf(&out, "height %d, %s\n", a.Height, a.Time)
 	for i := range a.Receipts {
 		out.WriteString(s.receipt(&a.Receipts[i]))
@@ -302,9 +304,10 @@ var elsewhere = map[tx.Reason]string{
 }
 
 func TestRules(t *testing.T) {
-	given := map[tx.Reason]bool{}
+	given, all := map[tx.Reason]bool{}, asked{}
 	datadriven.Walk(t, "testdata/rules", func(t *testing.T, path string) {
 		s := newScript(t)
+		s.asked = all
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			s.t = t
 			return s.run(d)
@@ -319,4 +322,5 @@ func TestRules(t *testing.T) {
 			t.Errorf("no file of testdata/rules shows %s", r)
 		}
 	}
+	all.check(t)
 }
