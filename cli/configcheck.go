@@ -27,7 +27,7 @@ func newConfigCommand(g *globals) *cobra.Command {
 place. Prints every effective setting and where it comes from (flag before
 environment before file), and what the genesis document of --genesis, or of the
 file, says. Where there are settings of "node" it also checks that a node could
-start with them: addresses, profile, certificate, data directory.`,
+start with them: addresses, profile, lease, certificate, data directory.`,
 		Example: "  carbonledger config check /etc/carbonledger.toml\n  carbonledger config check --genesis genesis.toml",
 		Args:    cobra.MaximumNArgs(1),
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {

@@ -77,6 +77,7 @@ func addNodeFlags(f *pflag.FlagSet, c *node.Config) {
 	f.StringVar(&c.TLSKey, "tls-key", "", "PEM file of the certificate's key")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "host:port of the Prometheus page; empty for none")
 	f.StringVar(&c.Profile, "profile", "wan", "timing of the network: wan, or loopback for one machine")
+	f.DurationVar(&c.Lease, "lease", 0, "lease instead of the profile's, for slow disks: the same on every validator")
 	f.StringVar(&c.PrimarySite, "primary-site", "", "site that should hold the leader when it can")
 }
 

@@ -162,7 +162,7 @@ func TestStatus(t *testing.T) {
 		Nodes   []map[string]any
 	}
 	if err := json.Unmarshal([]byte(mustRun(t, "status", "--api", s.address+",127.0.0.1:1", "--json", "--timeout", "500ms")), &said); err != nil ||
-		said.Network["leader"] != "wuhan-1" || len(said.Nodes) != 2 || said.Nodes[0]["serving"] != true || said.Nodes[1]["error"] == "" {
+		said.Network["leader"] != "wuhan-1" || len(said.Nodes) != 2 || said.Nodes[0]["serving"] != true || said.Nodes[0]["voter"] != true || said.Nodes[1]["error"] == "" {
 		t.Errorf("%+v, %v", said, err)
 	}
 	mustFail(t, exitFailed, "no node of --api serves", "status", "--api", "127.0.0.1:1", "--timeout", "300ms")

@@ -125,7 +125,7 @@ func (s *solo) WaitHeight(ctx context.Context, height uint64) error {
 
 func (s *solo) Status() api.StatusResponse {
 	return api.StatusResponse{
-		Head: s.ledger.Head(), Node: "wuhan-1", Site: "Wuhan", Role: "Leader", Leader: "wuhan-1", Term: 3, Serving: true,
+		Head: s.ledger.Head(), Node: "wuhan-1", Site: "Wuhan", Role: "Leader", Leader: "wuhan-1", Term: 3, Serving: true, Voter: true,
 		CriticalSites: []string{"Wuhan"}, SurvivableSites: []string{"Beijing"},
 		Peers: []api.PeerStatus{{Name: "beijing-1", Site: "Beijing", Voter: false, Reachable: true, Height: 7, Lag: 2, Agrees: true}},
 	}

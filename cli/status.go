@@ -150,7 +150,7 @@ func list(all []string) []string {
 func printPeers(to io.Writer, s *api.StatusResponse) error {
 	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "VALIDATOR\tSITE\tVOTER\tREACHABLE\tHEIGHT\tLAG\tAGREES")
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.Node, s.Site, "-", "itself", s.Head.Height, 0, "-")
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.Node, s.Site, yesNo(s.Voter), "itself", s.Head.Height, 0, "-")
 	for i := range s.Peers {
 		p := &s.Peers[i]
 		if p.Name == s.Node {
@@ -196,6 +196,7 @@ func printStatusJSON(to io.Writer, answers []nodeAnswer) error {
 func addNode(n *record, s *api.StatusResponse) {
 	n.add("node", s.Node)
 	n.add("site", s.Site)
+	n.add("voter", s.Voter)
 	n.add("role", s.Role)
 	n.add("leader", s.Leader)
 	n.add("term", s.Term)

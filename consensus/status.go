@@ -14,6 +14,7 @@ import (
 // Status is what an operator asks of a node.
 type Status struct {
 	Name, Site   string
+	Voter        bool   // by the ledger's list
 	Role         string // Raft's word: Leader, Follower, Candidate, Shutdown
 	Leader       string // empty while none is known
 	Term         uint64
@@ -48,7 +49,7 @@ type PeerStatus struct {
 func (n *Node) Status() Status {
 	s := Status{Name: n.cfg.Name, Role: "Starting", LogBytes: n.cfg.Log.Bytes(), Pool: n.pool.size(), AppliedIndex: n.Ledger().AppliedIndex()}
 	if me, ok := n.validator(n.cfg.Name); ok {
-		s.Site = me.Site
+		s.Site, s.Voter = me.Site, me.Voter
 	}
 	if r := n.running(); r != nil {
 		s.Role, s.Leader = r.State().String(), n.leader()

@@ -85,7 +85,7 @@ func (b *backend) Status() api.StatusResponse {
 		newest = max(newest, p.Height)
 	}
 	r := api.StatusResponse{
-		Head: head, Node: s.Name, Site: s.Site, Role: s.Role, Leader: s.Leader, Term: s.Term,
+		Head: head, Node: s.Name, Site: s.Site, Voter: s.Voter, Role: s.Role, Leader: s.Leader, Term: s.Term,
 		LastLogIndex: s.LastLogIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Serving: s.Serving, Problem: s.Problem, SurvivableSites: s.SurvivableSites, CriticalSites: s.CriticalSites, MembershipPending: s.Pending,
 		Pool: uint64(s.Pool), LogBytes: s.LogBytes, Version: b.n.config.Version,

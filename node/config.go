@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"syscall"
+	"time"
 
 	"carbonledger/consensus"
 	"carbonledger/node/api"
@@ -35,6 +36,10 @@ type Config struct {
 	MetricsListen string
 	// Profile is "wan" or "loopback": see consensus.Timing.
 	Profile string
+	// Lease, if not 0, replaces the profile's: for disks whose writes stall
+	// longer than half of it. The same on every validator, since one with a
+	// shorter lease than the leader's votes too early.
+	Lease time.Duration
 	// PrimarySite is preferred for the leader; empty for no preference.
 	PrimarySite string
 	// MinFreeDisk in bytes: below it the node refuses writes and does not lead.
@@ -50,14 +55,31 @@ type Config struct {
 }
 
 func (c *Config) timing() (consensus.Timing, error) {
+	var t consensus.Timing
 	switch c.Profile {
 	case "", "wan":
-		return consensus.DefaultTiming, nil
+		t = consensus.DefaultTiming
 	case "loopback":
-		return consensus.LoopbackTiming, nil
+		t = consensus.LoopbackTiming
+	default:
+		return t, fmt.Errorf("node: profile %q: use wan or loopback", c.Profile)
 	}
-	return consensus.Timing{}, fmt.Errorf("node: profile %q: use wan or loopback", c.Profile)
+	switch {
+	case c.Lease == 0:
+	case c.Lease < shortestLease || c.Lease > longestLease:
+		return t, fmt.Errorf("node: --lease %s: use %s to %s, the same on every validator", c.Lease, shortestLease, longestLease)
+	default:
+		t.Lease = c.Lease
+	}
+	return t, nil
 }
+
+// A shorter lease loses its leader to the scheduler of a busy machine; with a
+// longer one the market would wait a minute for a new leader.
+const (
+	shortestLease = 200 * time.Millisecond
+	longestLease  = 30 * time.Second
+)
 
 // Check finds settings with which no node starts, whatever the machine has.
 func (c *Config) Check() error {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"carbonledger/cli"
+	"carbonledger/consensus"
 	"carbonledger/genesis"
 	"carbonledger/node"
 	"carbonledger/node/api"
@@ -224,6 +225,15 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// TestLease: an operator's lease replaces the profile's and nothing else of it.
+func TestLease(t *testing.T) {
+	want := consensus.DefaultTiming
+	want.Lease = 3 * time.Second
+	if timing, err := (&node.Config{Lease: 3 * time.Second}).Timing(); err != nil || timing != want {
+		t.Errorf("%+v, %v", timing, err)
+	}
+}
+
 // TestRefusesToStart: each cause is named, with the remedy, and what was opened
 // is closed again: the same node starts once the cause is gone.
 func TestRefusesToStart(t *testing.T) {
@@ -249,6 +259,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"no data", func(c *node.Config) { c.Data = "" }, "--data"},
 		{"no such data", func(c *node.Config) { c.Data = filepath.Join(w.dir, "nowhere") }, "init node"},
 		{"profile", func(c *node.Config) { c.Profile = "lan" }, "wan or loopback"},
+		{"lease", func(c *node.Config) { c.Lease = time.Minute }, "--lease 1m0s"},
 		{"genesis of another network", func(c *node.Config) { c.Genesis = filepath.Join(other.dir, "genesis.toml") }, "another node key or incarnation"},
 		{"broken genesis", func(c *node.Config) { c.Genesis = broken }, "nonsense"},
 		{"no host", func(c *node.Config) { c.APIListen = "7071" }, "host:port"},

@@ -273,7 +273,7 @@ func TestRemoveOneOfTwo(t *testing.T) {
 		if err := c.Nodes["n1"].WaitHeight(t.Context(), c.pay("n1", "alone").Height); err != nil {
 			t.Error(err)
 		}
-		if s := c.Nodes["n1"].Status(); !s.Serving || len(s.Peers) != 0 {
+		if s := c.Nodes["n1"].Status(); !s.Serving || !s.Voter || len(s.Peers) != 0 {
 			t.Errorf("%+v", s)
 		}
 	})
