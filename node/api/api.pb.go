@@ -2819,7 +2819,8 @@ type LedgerClient interface {
 	// Submit commits signed transactions in the given order and answers with one
 	// receipt each. Sending the same bytes again is always safe.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
-	// SubmitStream does the same for a stream of requests, answered in order.
+	// SubmitStream does the same for a stream of requests, answered in order. The
+	// node ends a stream that sends nothing for a minute, all answers given.
 	SubmitStream(ctx context.Context, opts ...grpc.CallOption) (Ledger_SubmitStreamClient, error)
 	// Check says what a transaction would answer now, without effect.
 	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
@@ -3108,7 +3109,8 @@ type LedgerServer interface {
 	// Submit commits signed transactions in the given order and answers with one
 	// receipt each. Sending the same bytes again is always safe.
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
-	// SubmitStream does the same for a stream of requests, answered in order.
+	// SubmitStream does the same for a stream of requests, answered in order. The
+	// node ends a stream that sends nothing for a minute, all answers given.
 	SubmitStream(Ledger_SubmitStreamServer) error
 	// Check says what a transaction would answer now, without effect.
 	Check(context.Context, *CheckRequest) (*CheckResponse, error)

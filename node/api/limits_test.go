@@ -178,6 +178,36 @@ func TestSubmitStreamsAreFew(t *testing.T) {
 	}
 }
 
+// TestSilentSubmitStreamEnds: its place is for those who have something to send,
+// and the one that it had accepted is answered.
+func TestSilentSubmitStreamEnds(t *testing.T) {
+	s := newSolo(t, 1)
+	l := NewLedgerClient(dial(t, start(t, s, Config{MaxConcurrent: 16, SubmitSilence: 2 * time.Second}).Address(), ourCodec()))
+	silent, err := l.SubmitStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := silent.Send(&SubmitRequest{Transactions: [][]byte{s.sign(t, "bank", "r", deposit("e00", 1))}}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := silent.Recv(); err != nil || len(out.Receipts) != 1 || out.Receipts[0].Reason != tx.Accepted {
+		t.Fatalf("%v, %v", out, err)
+	}
+	if _, err := silent.Recv(); status.Code(err) != codes.ResourceExhausted || infoOf(err).Reason != reasonOverloaded || !strings.Contains(err.Error(), "no whole request") {
+		t.Errorf("a silent stream: %v", err)
+	}
+	next, err := l.SubmitStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Send(&SubmitRequest{Transactions: [][]byte{s.sign(t, "bank", "r2", deposit("e00", 1))}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.Recv(); err != nil {
+		t.Errorf("a stream in its place: %v", err)
+	}
+}
+
 // TestStrangersWaitForNoBlocks: who may not read holds no slot of those that
 // follow.
 func TestStrangersWaitForNoBlocks(t *testing.T) {

@@ -30,6 +30,7 @@ const serviceName = "carbonledger.api.v1.Ledger"
 const (
 	DefaultMaxRequestBytes = 4 << 20
 	DefaultMaxConcurrent   = 512
+	DefaultSubmitSilence   = time.Minute
 )
 
 const (
@@ -63,6 +64,9 @@ type Config struct {
 	// the streams of submissions, each of which may hold two requests in
 	// memory; more are refused with RESOURCE_EXHAUSTED.
 	MaxConcurrent int
+	// SubmitSilence is how long a stream of submissions may send no whole
+	// request before it ends: every request before has its answer by then.
+	SubmitSilence time.Duration
 	Logger        *slog.Logger
 }
 
@@ -97,6 +101,9 @@ func NewServer(c Config, b Backend) (*Server, error) {
 	}
 	if c.MaxConcurrent <= 0 {
 		c.MaxConcurrent = DefaultMaxConcurrent
+	}
+	if c.SubmitSilence <= 0 {
+		c.SubmitSilence = DefaultSubmitSilence
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

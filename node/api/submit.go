@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"carbonledger/tx"
 )
@@ -68,7 +69,7 @@ func (s service) SubmitStream(stream Ledger_SubmitStreamServer) error {
 	ctx, cancel := s.untilStop(stream.Context())
 	defer cancel()
 	for {
-		in, err := stream.Recv()
+		in, err := s.nextOf(ctx, stream)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -86,6 +87,31 @@ func (s service) SubmitStream(stream Ledger_SubmitStreamServer) error {
 		if ctx.Err() != nil {
 			return s.ended(stream.Context())
 		}
+	}
+}
+
+// nextOf waits for the stream's next request, but not for ever: who sends nothing,
+// or half a request, would hold for nothing a place that others want.
+func (s service) nextOf(ctx context.Context, stream Ledger_SubmitStreamServer) (*SubmitRequest, error) {
+	type received struct {
+		in  *SubmitRequest
+		err error
+	}
+	got := make(chan received, 1)
+	go func() {
+		// The end of the stream ends this too.
+		in, err := stream.Recv()
+		got <- received{in, err}
+	}()
+	silence := time.NewTimer(s.cfg.SubmitSilence)
+	defer silence.Stop()
+	select {
+	case r := <-got:
+		return r.in, r.err
+	case <-silence.C:
+		return nil, overloaded("no whole request for " + s.cfg.SubmitSilence.String() + ", so that the stream's place is free for others")
+	case <-ctx.Done():
+		return nil, s.ended(stream.Context())
 	}
 }
 
