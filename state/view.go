@@ -1,9 +1,11 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 
@@ -236,13 +238,23 @@ func (v *View) OrderFill(party, reference string) (tx.OrderFill, bool, error) {
 	return one[tx.OrderFill](v, keyOf2(nil, rangeOrderFill, party, reference))
 }
 
-// Parameters lists the values that were set, by name and day.
+// Parameters lists the values by name and day: those that were set and, from the
+// ledger's first day until one is set, the defaults.
 func (v *View) Parameters() ([]tx.ParameterValue, error) {
 	var all []tx.ParameterValue
 	var err error
 	for _, value := range v.each([]byte{rangeParameter}, &err) {
 		all = append(all, decodeParameters(value)...)
 	}
+	first := v.ledger.chain.Start.Day()
+	for name, value := range parameterDefaults {
+		if !slices.ContainsFunc(all, func(p tx.ParameterValue) bool { return p.Name == name && p.From <= first }) {
+			all = append(all, tx.ParameterValue{Name: name, From: first, Value: value})
+		}
+	}
+	slices.SortFunc(all, func(a, b tx.ParameterValue) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.From, b.From))
+	})
 	return all, err
 }
 

@@ -149,7 +149,7 @@ func TestQueriesAgreeWithTheLedger(t *testing.T) {
 		t.Errorf("regions: %v, %v", regions, err)
 	}
 	parameters, err := c.ListParameters(ctx, &ListParametersRequest{})
-	if err != nil || parameters.Page.Height != height || len(parameters.Parameters) != 1 || parameters.Parameters[0].Value != "4/100" {
+	if err != nil || parameters.Page.Height != height || len(parameters.Parameters) != 5 || parameters.Parameters[0].Value != "4/100" {
 		t.Errorf("parameters: %v, %v", parameters, err)
 	}
 	validators, err := c.ListValidators(ctx, &ListValidatorsRequest{})
