@@ -70,19 +70,24 @@ func (a *auditing) run(cmd *cobra.Command, g *globals) (err error) {
 	if a.save != "" {
 		source = &audit.Saving{Source: source, To: audit.Directory(a.save)}
 	}
-	dir, err := os.MkdirTemp("", "carbonledger-audit-")
-	if err != nil {
-		return fmt.Errorf("make a directory for the fresh ledger: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	bar := newProgress(cmd, "audit")
 	began := time.Now()
-	report, err := audit.Run(cmd.Context(), source, audit.Options{Founding: f, Dir: dir, Need: a.k, Progress: bar.set})
-	bar.end()
+	report, err := runAudit(cmd, source, audit.Options{Founding: f, Need: a.k})
 	if report == nil {
 		return err
 	}
 	return a.conclude(cmd, g, report, err, time.Since(began))
+}
+
+// runAudit re-executes a history in a fresh ledger, which it removes.
+func runAudit(cmd *cobra.Command, source audit.Source, o audit.Options) (report *audit.Report, err error) {
+	if o.Dir, err = os.MkdirTemp("", "carbonledger-audit-"); err != nil {
+		return nil, fmt.Errorf("make a directory for the fresh ledger: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	bar := newProgress(cmd, "audit")
+	defer bar.end()
+	o.Progress = bar.set
+	return audit.Run(cmd.Context(), source, o)
 }
 
 // conclude prints the report and what it comes to.

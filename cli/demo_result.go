@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"carbonledger/cli/scenario"
@@ -37,7 +36,8 @@ func (d *demo) conclude(ctx context.Context) (*demoResult, error) {
 		return nil, err
 	}
 	d.say("audits the whole history")
-	r.report, r.audited = d.audit(ctx)
+	d.reader.SetMinHeight(d.client.MinHeight())
+	r.report, r.audited = runAudit(d.cmd, &audit.Network{Client: d.reader}, audit.Options{Founding: d.net.Document.Founding()})
 	if r.report == nil {
 		return nil, r.audited
 	}
@@ -69,19 +69,6 @@ func (d *demo) answers(ctx context.Context) (*scenario.Answers, error) {
 	}
 	a.Totals, a.Obligation = totals.Totals, obligation.Obligation
 	return a, nil
-}
-
-// audit believes nobody: it fetches every block and re-executes it.
-func (d *demo) audit(ctx context.Context) (report *audit.Report, err error) {
-	dir, err := os.MkdirTemp("", "carbonledger-audit-")
-	if err != nil {
-		return nil, fmt.Errorf("make a directory for the fresh ledger: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	bar := newProgress(d.cmd, "audit")
-	defer bar.end()
-	d.reader.SetMinHeight(d.client.MinHeight())
-	return audit.Run(ctx, &audit.Network{Client: d.reader}, audit.Options{Founding: d.net.Document.Founding(), Dir: dir, Progress: bar.set})
 }
 
 func (r *demoResult) different() (n int) {

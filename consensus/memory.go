@@ -48,13 +48,17 @@ type memory struct {
 	term uint64
 }
 
+// absent says that a stable store has no such key: raft.StableStore has a text
+// for it, and no error value.
+func absent(err error) bool { return err.Error() == "not found" }
+
 var memoryKey = []byte("carbonledger/seen")
 
 // newMemory reads what was seen before, and counts this start.
 func newMemory(log Log) (*memory, error) {
 	m := &memory{log: log, known: map[raft.ServerID]seen{}}
 	b, err := log.Get(memoryKey)
-	if err != nil && err.Error() != "not found" {
+	if err != nil && !absent(err) {
 		return nil, fmt.Errorf("consensus: read what was seen of the other voters: %w", err)
 	}
 	if err == nil {
@@ -154,7 +158,7 @@ var bootKey = []byte("carbonledger/boot")
 // a directory restored from a backup counts too low and is found out.
 func countBoot(log Log) (uint64, error) {
 	boot, err := log.GetUint64(bootKey)
-	if err != nil && err.Error() != "not found" {
+	if err != nil && !absent(err) {
 		return 0, fmt.Errorf("consensus: read the boot count: %w", err)
 	}
 	boot++
@@ -167,7 +171,7 @@ func countBoot(log Log) (uint64, error) {
 // storedTerm is the newest term of Raft that this node has entered.
 func storedTerm(log Log) (uint64, error) {
 	term, err := log.GetUint64(termKey)
-	if err != nil && err.Error() != "not found" {
+	if err != nil && !absent(err) {
 		return 0, fmt.Errorf("consensus: read Raft's term: %w", err)
 	}
 	return term, nil
@@ -204,7 +208,7 @@ func (n *Node) recall(ctx context.Context) error {
 	}
 	if what, err := n.cfg.Log.Get(lostKey); err == nil {
 		return n.lostMemory(string(what))
-	} else if err.Error() != "not found" {
+	} else if !absent(err) {
 		return fmt.Errorf("consensus: read whether this directory lost what it acknowledged: %w", err)
 	}
 	voters := 0

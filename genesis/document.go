@@ -144,15 +144,24 @@ func readFile(path string) ([]byte, error) {
 // Parse reads a document. Its error is an *Error.
 func Parse(content []byte) (*Document, error) {
 	d := &Document{}
-	decoder := toml.NewDecoder(bytes.NewReader(content))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(d); err != nil {
-		return nil, syntaxError(err)
+	if err := decodeTOML(content, d); err != nil {
+		return nil, err
 	}
 	if err := d.build(newBuilder(content), sha256.Sum256(content)); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// decodeTOML reads a file of ours, with no field that it does not have. Its error
+// is an *Error.
+func decodeTOML(content []byte, into any) error {
+	decoder := toml.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return syntaxError(err)
+	}
+	return nil
 }
 
 // syntaxError names the line of what is no TOML, or no field of ours.

@@ -1,7 +1,6 @@
 package genesis
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"slices"
 
 	"carbonledger/tx"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // Introduction leads a node from the validators that it trusts to those of
@@ -58,10 +55,8 @@ func ReadIntroduction(path string) (*Introduction, error) {
 		return nil, err
 	}
 	n := &Introduction{}
-	decoder := toml.NewDecoder(bytes.NewReader(content))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(n); err != nil {
-		return nil, fmt.Errorf("genesis: %s:%w", path, syntaxError(err))
+	if err := decodeTOML(content, n); err != nil {
+		return nil, fmt.Errorf("genesis: %s:%w", path, err)
 	}
 	sum, err := hex.DecodeString(n.GenesisHash)
 	if err != nil || len(sum) != len(n.domain) {

@@ -30,36 +30,19 @@ func (b *backend) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, erro
 	return nil, err
 }
 
-// Check closes its view even if the check panics: an open one would keep the
-// node from restoring and from stopping.
-func (b *backend) Check(ctx context.Context, raw []byte) (receipt tx.Receipt, height uint64, err error) {
-	v, err := b.view(ctx, 0)
-	if err != nil {
-		return tx.Receipt{}, 0, err
-	}
-	defer func() { err = errors.Join(err, v.Close()) }()
-	receipt, err = v.Check(raw)
-	return receipt, v.Head().Height, err
-}
-
-func (b *backend) View(ctx context.Context, minHeight uint64) (api.View, error) {
-	v, err := b.view(ctx, minHeight)
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
-// view opens a view; a restore may close the ledger in between, and then the
+// View opens a view; a restore may close the ledger in between, and then the
 // next one is asked.
-func (b *backend) view(ctx context.Context, minHeight uint64) (*state.View, error) {
+func (b *backend) View(ctx context.Context, minHeight uint64) (api.View, error) {
 	if err := b.WaitHeight(ctx, minHeight); err != nil {
 		return nil, err
 	}
 	for {
 		v, err := b.n.consensus.Ledger().View()
-		if err == nil || !errors.Is(err, state.ErrClosed) {
-			return v, err
+		switch {
+		case err == nil:
+			return v, nil
+		case !errors.Is(err, state.ErrClosed):
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():

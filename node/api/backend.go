@@ -26,9 +26,6 @@ type Backend interface {
 	// Its errors are a *tx.Rejection (of something that no block takes;
 	// nothing was done), or wrap ErrUnknownOutcome or ErrWithoutEffect.
 	Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error)
-	// Check executes a transaction on a copy of the ledger as it is at the
-	// returned height. Its error is a *tx.Rejection or a failure of the node.
-	Check(ctx context.Context, raw []byte) (tx.Receipt, uint64, error)
 	// View waits for minHeight and shows the newest state; the caller closes
 	// it. Its error is that of ctx, or says why the node cannot show anything.
 	View(ctx context.Context, minHeight uint64) (View, error)
@@ -61,5 +58,7 @@ type View interface {
 	Parameters() ([]tx.ParameterValue, error)
 	Validators() ([]tx.Validator, error)
 	Conservation() (tx.Conservation, error)
+	// Check says what a transaction would answer in the next block.
+	Check(raw []byte) (tx.Receipt, error)
 	Close() error
 }

@@ -137,16 +137,6 @@ func (s *solo) block(raws [][]byte) ([]tx.Receipt, error) {
 	return applied[0].Receipts, nil
 }
 
-func (s *solo) Check(_ context.Context, raw []byte) (tx.Receipt, uint64, error) {
-	v, err := s.ledger.View()
-	if err != nil {
-		return tx.Receipt{}, 0, err
-	}
-	defer v.Close()
-	r, err := v.Check(raw)
-	return r, v.Head().Height, err
-}
-
 func (s *solo) View(ctx context.Context, minHeight uint64) (View, error) {
 	if err := s.WaitHeight(ctx, minHeight); err != nil {
 		return nil, err

@@ -129,20 +129,8 @@ func (s service) Check(ctx context.Context, in *CheckRequest) (*CheckResponse, e
 	if err := wantSize(in.Transaction); err != nil {
 		return nil, refused(err, err.Error())
 	}
-	v, err := s.view(ctx, in.MinHeight)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.Close(); err != nil {
-		return nil, broken(err)
-	}
-	receipt, height, err := s.backend.Check(ctx, in.Transaction)
-	var no *tx.Rejection
-	switch {
-	case errors.As(err, &no):
-		return nil, refused(no, err.Error())
-	case err != nil:
-		return nil, viewFailure(ctx, err, height, in.MinHeight)
-	}
-	return &CheckResponse{Height: height, Receipt: receipt}, nil
+	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*CheckResponse, error) {
+		receipt, err := v.Check(in.Transaction)
+		return &CheckResponse{Height: h, Receipt: receipt}, err
+	})
 }
