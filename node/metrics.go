@@ -24,6 +24,8 @@ type metrics struct {
 	rejections   *prometheus.CounterVec
 	apply, fsync prometheus.Histogram
 	stalls       *prometheus.CounterVec
+	// Of the last time that the accounts were added up.
+	breaks, booksHeight prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -35,11 +37,13 @@ func newMetrics() *metrics {
 		apply:        prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carbonledger_apply_seconds", Help: "Time to execute one batch of blocks.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
 		fsync:        prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carbonledger_log_fsync_seconds", Help: "Time to write and sync the Raft log once.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)}),
 		stalls:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "carbonledger_stalls_total", Help: "Times that the loop which answers heartbeats was held up for more than half the lease: alarm on any."}, []string{"of"}),
+		breaks:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "carbonledger_conservation_breaks", Help: "Sums that did not balance when every account was last added up, once an hour: alarm on any."}),
+		booksHeight:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "carbonledger_conservation_height", Help: "Height at which every account was last added up; 0 before the first time."}),
 	}
 	for _, what := range consensus.Stalls() {
 		m.stalls.WithLabelValues(what) // so that the first one is an increase
 	}
-	m.registry.MustRegister(m.blocks, m.transactions, m.rejections, m.apply, m.fsync, m.stalls,
+	m.registry.MustRegister(m.blocks, m.transactions, m.rejections, m.apply, m.fsync, m.stalls, m.breaks, m.booksHeight,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

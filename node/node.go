@@ -68,6 +68,7 @@ func Start(c Config) (*Node, error) {
 		return nil, errors.Join(err, n.abort())
 	}
 	n.run(n.watch)
+	n.run(func() { n.watchBooks(conservationEvery) })
 	n.run(n.servePages)
 	n.run(func() {
 		if err := n.api.Serve(); err != nil {

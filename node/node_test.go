@@ -170,6 +170,10 @@ func TestNetwork(t *testing.T) {
 	if receipts[0].Reason != tx.UnknownCounterparty || receipts[1].Reason != tx.Accepted {
 		t.Fatalf("receipts: %v, %v", receipts[0].Rejection(), receipts[1].Rejection())
 	}
+	must(t, w.nodes[0].CheckBooks())
+	if got := scrape(t, w.nodes[0]); got["carbonledger_conservation_height"] <= 0 || got["carbonledger_conservation_breaks"] != 0 {
+		t.Errorf("the books: %v breaks at height %v", got["carbonledger_conservation_breaks"], got["carbonledger_conservation_height"])
+	}
 	for _, n := range w.nodes {
 		awaitMetric(t, n, "carbonledger_height", func(v float64) bool { return v == float64(receipts[1].Height) })
 		got := scrape(t, n)
