@@ -19,7 +19,7 @@ func TestUsageErrors(t *testing.T) {
 		{"required flag(s)", []string{"issue"}},
 		{"--tonnes", []string{"issue", "--to", "a", "--instrument", "b", "--document", "c", "--tonnes", "1,00"}},
 		{"account needs a command", []string{"account"}},
-		{"account has no command \"close\"", []string{"account", "close"}},
+		{"account has no command \"rename\"", []string{"account", "rename"}},
 		{"give --party", []string{"day", "open", "2024-01-02"}},
 		{"give --key", []string{"day", "open", "2024-01-02", "--party", "exchange"}},
 		{"give --genesis", []string{"day", "open", "2024-01-02", "--party", "exchange", "--key", "k"}},

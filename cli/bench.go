@@ -121,21 +121,16 @@ func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err erro
 const benchEntities = 64
 
 func newBenchNetwork(dir string, nodes int) (*localNetwork, error) {
-	key := func() (tx.PrivateKey, error) { return tx.GenerateKey(tx.Ed25519, rand.Reader) }
 	parties := []foundingParty{
 		{ID: "ministry", Role: tx.Ministry, Name: "Ministry"},
 		{ID: "region", Role: tx.RegionDepartment, Name: "Region"},
 		{ID: "registry", Role: tx.Registry, Name: "Registry"},
 	}
 	for i := range benchEntities {
-		parties = append(parties, foundingParty{ID: benchEntity(i), Role: tx.KeyEmittingEntity, Name: "Entity " + strconv.Itoa(i), Region: "region"})
+		parties = append(parties, foundingParty{ID: benchEntity(i), Role: tx.KeyEmittingEntity, Name: "Entity " + strconv.Itoa(i), Region: "region", USCC: madeUpUSCC(i)})
 	}
-	for i := range parties {
-		k, err := key()
-		if err != nil {
-			return nil, err
-		}
-		parties[i].Key = k
+	if err := newFoundingKeys(parties, map[string]int{"registry": 2}); err != nil {
+		return nil, err
 	}
 	ports, err := local.FreePorts(nodes)
 	if err != nil {

@@ -36,14 +36,19 @@ func newDemoCommand(g *globals) *cobra.Command {
 		Short: "Play a year of the market on five validators, lose a site, and audit it",
 		Long: `Start five validators as processes of their own on this machine (Wuhan 2,
 Shanghai 2, Beijing 1) and play a year of the market on them: opening position,
-accounts, issuance, every trading day with its signed orders, surrenders and
-offsets. On one day both machines of the leader's site lose power; trading goes
-on, and they come back later. At the end every published figure stands beside the
-ledger's own, every acknowledged transaction is looked for on the nodes that were
+accounts, verification and issuance in stages with the provinces' signatures,
+every trading day with its signed orders, settlement and reconciliation,
+surrenders that the provinces approve by two persons, offsets by cancelled CCER,
+and one each of a forced surrender, a surrender on behalf of another, a pledge
+and a court's freeze. On one day both machines of the leader's site lose power;
+trading goes on, and they come back later. At the end every published figure
+stands beside the ledger's own, the ledger says how often it saw what the figures
+do not name, every acknowledged transaction is looked for on the nodes that were
 lost, and an auditor re-executes the whole history.
 
 The year is China's 2024 unless --scenario names another file: docs/scenario.md.
-Exit code 1 if a figure differs, a transaction is lost, or the audit fails.`,
+Exit code 1 if a figure differs, a day is not reconciled, a transaction is lost,
+or the audit fails.`,
 		Example: "  carbonledger demo\n  carbonledger demo --keep\n  carbonledger demo --scenario year.toml --seed 7 --data /tmp/year",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -148,7 +153,7 @@ func (d *demo) prepare() (err error) {
 		{ID: scenario.Timekeeper, Role: tx.Timekeeper, Name: "Timekeeper"},
 	}
 	for i := range parties {
-		if parties[i].Key, err = d.plan.Key(parties[i].ID); err != nil {
+		if parties[i].Keys, err = d.plan.Keys(parties[i].ID); err != nil {
 			return err
 		}
 	}
@@ -192,12 +197,12 @@ func (d *demo) connect() (err error) {
 		return err
 	}
 	d.closers = append(d.closers, d.client.Close)
-	key, err := d.plan.Key(scenario.Auditor)
+	keys, err := d.plan.Keys(scenario.Auditor)
 	if err != nil {
 		return err
 	}
 	d.reader, err = api.NewClient(api.ClientConfig{
-		Addresses: d.net.addresses(), Party: scenario.Auditor, Key: &key, Domain: d.net.Document.Hash(),
+		Addresses: d.net.addresses(), Party: scenario.Auditor, Key: &keys[0], Domain: d.net.Document.Hash(),
 	})
 	if err != nil {
 		return err

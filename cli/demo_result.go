@@ -15,6 +15,8 @@ import (
 // demoResult is what a demo comes to.
 type demoResult struct {
 	rows    []scenario.Row
+	days    int // that were opened
+	shown   shown
 	lost    int
 	report  *audit.Report
 	audited error
@@ -30,6 +32,10 @@ func (d *demo) conclude(ctx context.Context) (*demoResult, error) {
 		return nil, err
 	}
 	if r.rows, err = d.file.Table(answers); err != nil {
+		return nil, err
+	}
+	r.days = len(answers.Bulletins)
+	if r.shown, err = d.countShown(ctx, answers.Bulletins); err != nil {
 		return nil, err
 	}
 	if r.lost, err = d.countLost(ctx); err != nil {
@@ -86,6 +92,9 @@ func (r *demoResult) verdict() error {
 	if n := r.different(); n > 0 {
 		errs = append(errs, fmt.Errorf("%d of %d figures differ from the published ones", n, len(r.rows)))
 	}
+	if n := r.days - r.shown.reconciled; n > 0 {
+		errs = append(errs, fmt.Errorf("%d of %d trading days are not reconciled", n, r.days))
+	}
 	if r.lost > 0 {
 		errs = append(errs, fmt.Errorf("%d acknowledged transactions are lost", r.lost))
 	}
@@ -116,6 +125,7 @@ func (r *demoResult) print(d *demo) error {
 	all.add("audit", r.auditWord())
 	all.add("audit_confirmed_by", list(r.report.Confirmed))
 	all.add("signatures_verified", r.report.Signatures)
+	r.shown.addTo(&all)
 	all.add("figures", len(r.rows))
 	all.add("figures_equal", len(r.rows)-r.different())
 	all.add("seconds", fmt.Sprintf("%.1f", r.seconds.Seconds()))

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"carbonledger/cli/scenario"
-	"carbonledger/tx/keyfile"
 )
 
 // stay leaves the network running, says how to use it, and waits for Ctrl-C.
@@ -18,11 +17,11 @@ func (d *demo) stay(ctx context.Context) error {
 		if _, err := os.Stat(d.net.keyPath(party)); err == nil {
 			continue // of genesis
 		}
-		key, err := d.plan.Key(party)
+		keys, err := d.plan.Keys(party)
 		if err != nil {
 			return err
 		}
-		if err := keyfile.Write(d.net.keyPath(party), key, "", keyfile.Options{Unprotected: true}); err != nil {
+		if err := d.net.writeKeys(party, keys); err != nil {
 			return err
 		}
 	}
@@ -37,7 +36,8 @@ func (d *demo) stay(ctx context.Context) error {
 // parties whose keys a visitor may want: the institutions, and one entity of
 // each region.
 func (d *demo) parties() []string {
-	all := []string{scenario.Ministry, scenario.Registry, scenario.Exchange, scenario.Bank, scenario.Auditor, scenario.Timekeeper}
+	all := []string{scenario.Ministry, scenario.Registry, scenario.Exchange, scenario.Bank, scenario.Auditor, scenario.Timekeeper,
+		scenario.Verifier, scenario.Court, scenario.CCERRegistry, scenario.CCERExchange}
 	region := ""
 	for _, r := range d.file.Invented.Regions {
 		all = append(all, r.ID)
@@ -90,6 +90,8 @@ func (d *demo) sayHow() error {
 		ask("query bulletin "+d.plan.Days[len(d.plan.Days)-1].String(), ""),
 		ask(fmt.Sprintf("query year %d", d.plan.ObligationYear()), ""),
 		ask("query holdings "+entity, entity),
+		ask("query settlement "+d.plan.Days[len(d.plan.Days)-1].String(), ""),
+		ask("query applications "+entity, d.plan.Entities[0].Region),
 		ask("audit", scenario.Auditor))
 	say("Submit to it", ask("deposit --to "+entity+" --yuan 100.00", scenario.Bank))
 	var cut, restart []string

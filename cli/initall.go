@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +28,7 @@ func (o *allOptions) addFlags(cmd *cobra.Command) {
 	o.foundingFlags.addFlags(cmd)
 	f := cmd.Flags()
 	f.IntVar(&o.validators, "all", 0, "make a whole network of so many validators on this machine: for tests and demonstrations")
-	f.StringVar(&o.dir, "dir", "", "directory to make; it gets genesis.toml, nodes/NAME and keys/PARTY.key")
+	f.StringVar(&o.dir, "dir", "", "directory to make; it gets genesis.toml, nodes/NAME and keys/PARTY.key, of a second person keys/PARTY-2.key")
 	f.StringSliceVar(&o.sites, "sites", nil, "site of each validator (default for five: Wuhan and Shanghai with two, Beijing with one)")
 	f.IntVar(&o.basePort, "base-port", 0, "p2p port of the first validator on 127.0.0.1, the next ones follow (default: free ports)")
 }
@@ -120,7 +119,8 @@ func (o *allOptions) ports() ([]int, error) {
 }
 
 // institutions are the parties of a network for tests, with new keys: one of
-// each role, and two entities in one region.
+// each role, and two entities in one region. Registry, CCER registry and region
+// have two persons, as their operations ask for.
 func institutions(scriptClock bool) ([]foundingParty, error) {
 	parties := []foundingParty{
 		{ID: "ministry", Role: tx.Ministry, Name: "Ministry"},
@@ -129,18 +129,15 @@ func institutions(scriptClock bool) ([]foundingParty, error) {
 		{ID: "exchange", Role: tx.Exchange, Name: "Exchange"},
 		{ID: "bank", Role: tx.SettlementBank, Name: "Settlement bank"},
 		{ID: "auditor", Role: tx.Auditor, Name: "Auditor"},
-		{ID: "entity-1", Role: tx.KeyEmittingEntity, Name: "Entity 1", Region: "region"},
-		{ID: "entity-2", Role: tx.KeyEmittingEntity, Name: "Entity 2", Region: "region"},
+		{ID: "verifier", Role: tx.VerificationBody, Name: "Verification body"},
+		{ID: "ccer-registry", Role: tx.CCERRegistry, Name: "CCER registry"},
+		{ID: "ccer-exchange", Role: tx.CCERExchange, Name: "CCER exchange"},
+		{ID: "court", Role: tx.Court, Name: "Court"},
+		{ID: "entity-1", Role: tx.KeyEmittingEntity, Name: "Entity 1", Region: "region", USCC: madeUpUSCC(1)},
+		{ID: "entity-2", Role: tx.KeyEmittingEntity, Name: "Entity 2", Region: "region", USCC: madeUpUSCC(2)},
 	}
 	if scriptClock {
 		parties = append(parties, foundingParty{ID: "timekeeper", Role: tx.Timekeeper, Name: "Timekeeper"})
 	}
-	for i := range parties {
-		key, err := tx.GenerateKey(tx.Ed25519, rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		parties[i].Key = key
-	}
-	return parties, nil
+	return parties, newFoundingKeys(parties, map[string]int{"registry": 2, "ccer-registry": 2, "region": 2})
 }

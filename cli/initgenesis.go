@@ -111,15 +111,16 @@ func parseParameter(s string, first tx.Day) (tx.SetParameter, error) {
 }
 
 // parseParty reads ID:ROLE:NAME:KEY[,KEY], where the name may have colons, and
-// ROLE of an entity is entity@REGION.
+// ROLE of an entity is entity@REGION@USCC, that of others other@@USCC.
 func parseParty(s string) (tx.OpenAccount, error) {
-	bad := fmt.Errorf("--party %q: use ID:ROLE:NAME:KEY[,KEY], such as mee:ministry:Ministry:ed25519:…, with entity@REGION for the role of an entity", s)
+	bad := fmt.Errorf("--party %q: use ID:ROLE:NAME:KEY[,KEY], such as mee:ministry:Ministry:ed25519:…, with entity@REGION@USCC for the role of an entity, other@@USCC for another institution", s)
 	parts := strings.SplitN(s, ":", 3)
 	if len(parts) != 3 {
 		return tx.OpenAccount{}, bad
 	}
 	role, region, _ := strings.Cut(parts[1], "@")
-	a := tx.OpenAccount{Id: parts[0], Region: region}
+	region, uscc, _ := strings.Cut(region, "@")
+	a := tx.OpenAccount{Id: parts[0], Region: region, USCC: uscc}
 	var err error
 	if a.Role, err = genesis.ParseRole(role); err != nil {
 		return a, fmt.Errorf("--party %q: %w", s, err)
@@ -233,7 +234,7 @@ may be edited until its hash has been agreed on: "config check" prints the hash.
 	}
 	o.addFlags(cmd)
 	fl := cmd.Flags()
-	fl.StringArrayVar(&parties, "party", nil, "founding party as ID:ROLE:NAME:KEY[,KEY]; ROLE: ministry, region, registry, exchange, bank, auditor, timekeeper, entity@REGION; repeat it")
+	fl.StringArrayVar(&parties, "party", nil, "founding party as ID:ROLE:NAME:KEY[,KEY]; ROLE: ministry, region, registry, exchange, bank, auditor, ccer-registry, ccer-exchange, verifier, court, timekeeper, entity@REGION@USCC, other@@USCC; repeat it. Each key is a person's of its own; a registry has two")
 	fl.StringArrayVar(&files, "parties", nil, "TOML file with [[parties]] as in a genesis document; repeat it")
 	fl.StringVar(&out, "out", "genesis.toml", "file to write; it must not exist")
 	_ = cmd.MarkFlagRequired("chain-id")

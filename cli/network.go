@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ import (
 
 // networkOptions say what createNetwork founds.
 type networkOptions struct {
-	// Dir gets genesis.toml, nodes/NAME and keys/PARTY.key.
+	// Dir gets genesis.toml, nodes/NAME, keys/PARTY.key and, for a party of
+	// several persons, keys/PARTY-2.key.
 	Dir string
 	// Sites of the validators, one each; they are named after them.
 	Sites                      []string
@@ -31,13 +33,42 @@ type networkOptions struct {
 	P2PPorts []int
 }
 
-// foundingParty is a party of the genesis document with its private key.
+// foundingParty is a party of the genesis document with its private keys, each of
+// a person of its own.
 type foundingParty struct {
 	ID     string
 	Role   tx.Role
 	Name   string
 	Region string
-	Key    tx.PrivateKey
+	USCC   string
+	Keys   []tx.PrivateKey
+}
+
+// madeUpUSCC is a well formed unified social credit code for practice, another
+// one for each number below a thousand million.
+func madeUpUSCC(number int) string {
+	first := fmt.Sprintf("91420000%09d", number)
+	check, ok := tx.CheckUSCC(first)
+	if !ok {
+		panic("cli: no code begins with " + first)
+	}
+	return first + string(check)
+}
+
+// newFoundingKeys makes Ed25519 keys for parties: one, and for those with persons
+// as many as stand there.
+func newFoundingKeys(parties []foundingParty, persons map[string]int) error {
+	for i := range parties {
+		p := &parties[i]
+		for len(p.Keys) < max(1, persons[p.ID]) {
+			key, err := tx.GenerateKey(tx.Ed25519, rand.Reader)
+			if err != nil {
+				return err
+			}
+			p.Keys = append(p.Keys, key)
+		}
+	}
+	return nil
 }
 
 // network is what createNetwork made.
@@ -55,6 +86,20 @@ type networkNode struct{ Name, Site, Dir, P2PAddress string }
 func (n *network) keyPath(party string) string { return partyKeyPath(n.Dir, party) }
 
 func partyKeyPath(dir, party string) string { return filepath.Join(dir, "keys", party+".key") }
+
+// writeKeys writes a party's keys without passphrase: PARTY.key, PARTY-2.key, …
+func (n *network) writeKeys(party string, keys []tx.PrivateKey) error {
+	for i, key := range keys {
+		path := n.keyPath(party)
+		if i > 0 {
+			path = n.keyPath(party + "-" + strconv.Itoa(i+1))
+		}
+		if err := keyfile.Write(path, key, "", keyfile.Options{Unprotected: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // createNetwork plays every operator and every institution at once: data
 // directories, keys without passphrase, and the genesis document. For tests,
@@ -83,12 +128,14 @@ func createNetwork(o networkOptions) (*network, error) {
 		return nil, fmt.Errorf("make the keys' directory: %w", err)
 	}
 	for _, p := range o.Parties {
-		if err := keyfile.Write(n.keyPath(p.ID), p.Key, "", keyfile.Options{Unprotected: true}); err != nil {
+		a := tx.OpenAccount{Id: p.ID, Role: p.Role, Name: p.Name, Region: p.Region, USCC: p.USCC}
+		if err := n.writeKeys(p.ID, p.Keys); err != nil {
 			return nil, err
 		}
-		f.Parties = append(f.Parties, tx.OpenAccount{
-			Id: p.ID, Role: p.Role, Name: p.Name, Region: p.Region, Keys: []tx.ProvenKey{{Key: p.Key.Public()}},
-		})
+		for _, key := range p.Keys {
+			a.Keys = append(a.Keys, tx.ProvenKey{Key: key.Public()})
+		}
+		f.Parties = append(f.Parties, a)
 	}
 	var err error
 	n.Document, err = writeGenesis(n.Genesis, &f)

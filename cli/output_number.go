@@ -148,6 +148,8 @@ type (
 	yuanFlag   struct{ to *tx.Fen }
 	dayFlag    struct{ to *tx.Day }
 	yearFlag   struct{ to *tx.Year }
+	// signedTonnesFlag may be negative.
+	signedTonnesFlag struct{ to *tx.Tonnes }
 )
 
 func (f tonnesFlag) Type() string { return "tonnes" }
@@ -166,6 +168,18 @@ func unlessZero[T comparable](p *T) string {
 		return ""
 	}
 	return fmt.Sprint(*p)
+}
+
+func (f signedTonnesFlag) Type() string   { return "tonnes" }
+func (f signedTonnesFlag) String() string { return unlessZero(f.to) }
+
+func (f signedTonnesFlag) Set(s string) error {
+	digits, negative := strings.CutPrefix(s, "-")
+	n, err := parseTonnes(digits)
+	if *f.to = n; negative {
+		*f.to = -n
+	}
+	return err
 }
 
 func (f tonnesFlag) Set(s string) (err error) { *f.to, err = parseTonnes(s); return err }

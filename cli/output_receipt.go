@@ -22,7 +22,8 @@ const (
 
 func measureOf(r *tx.Rejection) measure {
 	switch r.Reason {
-	case tx.InsufficientHolding, tx.SurrenderOverDue, tx.OffsetOverLimit, tx.ObligationCovered, tx.OrderOverfilled, tx.ListedTooLarge, tx.BlockTooSmall:
+	case tx.InsufficientHolding, tx.SurrenderOverDue, tx.OffsetOverLimit, tx.ObligationCovered, tx.OrderOverfilled, tx.ListedTooLarge, tx.BlockTooSmall,
+		tx.RepayOverReceivable, tx.DiffersFromVerified, tx.CarryOverOverMaximum, tx.DutyFirst, tx.UnknownTransfer:
 		return inTonnes
 	case tx.InsufficientMoney, tx.OrderPrice, tx.PriceOutOfLimit:
 		return inFen
@@ -31,11 +32,16 @@ func measureOf(r *tx.Rejection) measure {
 			return inFen
 		}
 		return inTonnes
-	case tx.NotLedgerDay, tx.OrderWrongDay, tx.DateInPast, tx.DeadlineNotPassed:
+	case tx.NotLedgerDay, tx.OrderWrongDay, tx.DateInPast, tx.DeadlineNotPassed, tx.DayOpen, tx.CarryOverNotOpen, tx.CarryOverTooLate, tx.ReductionTooOld:
 		return inDays
-	case tx.BadYear, tx.VintageNotUsable:
+	case tx.OpenBusiness:
+		if strings.Contains(r.Subject, "money of ") {
+			return inFen
+		}
+		return inTonnes
+	case tx.BadYear, tx.VintageNotUsable, tx.VintageNotCarried:
 		return inYears
-	case tx.ClockBackwards, tx.Expired:
+	case tx.ClockBackwards, tx.Expired, tx.PreparedLapsed:
 		return inInstants
 	}
 	return inCount
@@ -68,12 +74,18 @@ func numbers(r *tx.Rejection) string {
 	switch r.Reason {
 	case tx.InsufficientHolding, tx.InsufficientMoney:
 		return fmt.Sprintf("there were %s, asked for %s: short by %s", have, want, m.show(r.Want-r.Have))
-	case tx.SurrenderOverDue, tx.OffsetOverLimit, tx.OrderOverfilled, tx.ListedTooLarge, tx.TooLarge, tx.BadName:
+	case tx.SurrenderOverDue, tx.OffsetOverLimit, tx.OrderOverfilled, tx.ListedTooLarge, tx.TooLarge, tx.BadName, tx.RepayOverReceivable, tx.CarryOverOverMaximum, tx.UnknownTransfer, tx.DutyFirst:
 		return fmt.Sprintf("at most %s, asked for %s: %s too much", have, want, m.show(r.Want-r.Have))
 	case tx.BlockTooSmall:
 		return fmt.Sprintf("at least %s, asked for %s: %s too little", have, want, m.show(r.Have-r.Want))
 	case tx.ObligationCovered:
 		return fmt.Sprintf("%s are covered, asked for %s: %s too little", have, want, m.show(r.Have-r.Want))
+	case tx.OpenBusiness:
+		return "there are " + m.show(max(r.Have, r.Want))
+	case tx.MissingSecondPerson, tx.SamePerson, tx.TooFewPersons:
+		return fmt.Sprintf("%s of %s persons", have, want)
+	case tx.DiffersFromVerified:
+		return fmt.Sprintf("verified are %s, asked for %s", have, want)
 	case tx.PriceOutOfLimit:
 		return fmt.Sprintf("the previous close is %s, the price %s", have, want)
 	case tx.OrderPrice:

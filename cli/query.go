@@ -31,8 +31,8 @@ func newQueryCommand(g *globals) *cobra.Command {
 		Long: `Ask what the ledger holds. Every answer says at which height it was true, every
 list also its total and whether it is complete.
 
-Holdings, money, transactions, orders and blocks are not for everybody: they need
---party, --key and --genesis.`,
+What a party holds, asks for or signs is not for everybody: it needs --party, --key
+and --genesis, with a key that has the right to view.`,
 		Example: `  carbonledger query holdings 91420000MA49 --genesis genesis.toml --party 91420000MA49 --key plant.key
   carbonledger query obligations 2023 --region hubei --all --csv
   carbonledger query bulletin 2024-01-02 --json`,
@@ -45,6 +45,8 @@ Holdings, money, transactions, orders and blocks are not for everybody: they nee
 	cmd.AddCommand(
 		q.party(), q.parties(), q.holdings(), q.money(), receipt, q.transaction(), q.block(),
 		q.obligations(), q.regions(), q.year(), q.bulletin(), q.bulletins(), q.totals(), q.order(),
+		q.trades(), q.settlement(), q.session(), q.lots(), q.allocation(), q.verifications(), q.applications(), q.voluntary(), q.prepared(),
+		q.cancellations(), q.reductions(), q.ccer(), q.freezes(), q.pledges(), q.carryOver(), q.risks(), q.penalty(),
 		q.parameters(), q.validators(), q.conservation(),
 	)
 	return cmd
@@ -113,6 +115,14 @@ func (q *querying) list(cmd *cobra.Command, a access, name string, columns []str
 	return cmd
 }
 
+// sometime is an instant, or nothing where it is 0.
+func sometime(at tx.Instant) string {
+	if at == 0 {
+		return ""
+	}
+	return at.String()
+}
+
 // optional is the argument at i, or nothing.
 func optional(args []string, i int) string {
 	if i < len(args) {
@@ -136,12 +146,28 @@ func (q *querying) party() *cobra.Command {
 			r.add("name", p.Name)
 			r.add("region", p.Region)
 			r.add("opened_height", p.OpenedHeight)
+			r.add("uscc", p.USCC)
+			r.add("sector", genesis.SectorName(p.Sector))
+			r.add("contact", p.Contact)
+			r.add("restriction", restrictions.word(p.Restriction))
+			r.add("closed_height", p.ClosedHeight)
+			r.add("successor", p.Successor)
+			r.add("recovered_height", p.RecoveredHeight)
+			policies := []string{}
+			for _, o := range p.Policies {
+				policies = append(policies, fmt.Sprintf("%s:%d", o.Operation, o.Persons))
+			}
+			r.add("policies", policies)
 			keys := []record{}
 			for i := range p.Keys {
 				k := record{}
 				k.add("key", p.Keys[i].Key.String())
 				k.add("added_height", p.Keys[i].AddedHeight)
 				k.add("revoked_height", p.Keys[i].RevokedHeight)
+				k.add("rights", tx.Right(p.Keys[i].Rights).String())
+				k.add("person", personName(&p.Keys[i]))
+				k.add("valid_from", sometime(p.Keys[i].ValidFrom))
+				k.add("valid_until", sometime(p.Keys[i].ValidUntil))
 				keys = append(keys, k)
 			}
 			r.add("keys", keys)
@@ -152,7 +178,7 @@ func (q *querying) party() *cobra.Command {
 func (q *querying) parties() *cobra.Command {
 	var role, region string
 	cmd := &cobra.Command{Use: "parties", Short: "Accounts by role and region", Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&role, "role", "", "only this role: ministry, region, registry, exchange, bank, entity, auditor or timekeeper")
+	cmd.Flags().StringVar(&role, "role", "", "only this role: ministry, region, registry, exchange, bank, entity, auditor, ccer-registry, ccer-exchange, verifier, court, other or timekeeper")
 	cmd.Flags().StringVar(&region, "region", "", "only this region")
 	columns := []string{"id", "role", "region", "name", "keys", "opened_height"}
 	return q.list(cmd, anonymous, "parties", columns, true, func(ctx context.Context, c *api.Client, _ []string, p pageRequest, t *table) (page api.Page, err error) {
@@ -178,14 +204,14 @@ func (q *querying) holdings() *cobra.Command {
 	var instrument string
 	cmd := &cobra.Command{Use: "holdings [PARTY]", Short: "Allowances of a party; of every party for those who may", Args: cobra.MaximumNArgs(1)}
 	cmd.Flags().StringVar(&instrument, "instrument", "", "only this vintage")
-	columns := []string{"party", "instrument", "tonnes", "brought_forward_tonnes"}
+	columns := []string{"party", "instrument", "tonnes", "registry", "trading", "locked", "pending", "pledged", "frozen", "receivable", "brought_forward"}
 	return q.list(cmd, named, "holdings", columns, true, func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error) {
 		out, err := c.ListHoldings(ctx, &api.ListHoldingsRequest{Party: optional(args, 0), Instrument: instrument, Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight})
 		if err != nil {
 			return api.Page{}, err
 		}
 		for _, h := range out.Holdings {
-			t.row(h.Party, h.Instrument, h.Tonnes, h.BroughtForward)
+			t.row(h.Party, h.Instrument, h.Tonnes, h.RegistryAvailable, h.TradingAvailable, h.Locked, h.Pending, h.Pledged, h.Frozen, h.Receivable, h.BroughtForward)
 		}
 		return out.Page, nil
 	})
@@ -193,14 +219,14 @@ func (q *querying) holdings() *cobra.Command {
 
 func (q *querying) money() *cobra.Command {
 	cmd := &cobra.Command{Use: "money [PARTY]", Short: "Money of a party; of every party for those who may", Args: cobra.MaximumNArgs(1)}
-	columns := []string{"party", "yuan", "brought_forward_yuan"}
+	columns := []string{"party", "yuan", "locked_yuan", "proceeds_yuan", "brought_forward_yuan"}
 	return q.list(cmd, named, "money", columns, true, func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error) {
 		out, err := c.ListMoney(ctx, &api.ListMoneyRequest{Party: optional(args, 0), Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight})
 		if err != nil {
 			return api.Page{}, err
 		}
 		for _, m := range out.Money {
-			t.row(m.Party, m.Amount, m.BroughtForward)
+			t.row(m.Party, m.Amount, m.Locked, m.Proceeds, m.BroughtForward)
 		}
 		return out.Page, nil
 	})

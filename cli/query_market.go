@@ -16,7 +16,7 @@ func (q *querying) obligations() *cobra.Command {
 	cmd := &cobra.Command{Use: "obligations YEAR", Short: "Where every entity stands with a year's obligation", Args: cobra.ExactArgs(1)}
 	cmd.Flags().StringVar(&region, "region", "", "only this region")
 	cmd.Flags().StringVar(&entity, "entity", "", "only this entity")
-	columns := []string{"entity", "region", "year", "due", "surrendered", "offset", "short", "state"}
+	columns := []string{"entity", "region", "year", "due", "surrendered", "offset", "submitted", "short", "state"}
 	return q.list(cmd, anonymous, "obligations", columns, true, func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error) {
 		year, err := parseYear(args[0])
 		if err != nil {
@@ -27,7 +27,7 @@ func (q *querying) obligations() *cobra.Command {
 			return api.Page{}, err
 		}
 		for _, o := range out.Obligations {
-			t.row(o.Entity, o.Region, int(o.Year), o.Due, o.Surrendered, o.Offset, o.Due-o.Surrendered-o.Offset, obligationState(o.State))
+			t.row(o.Entity, o.Region, int(o.Year), o.Due, o.Surrendered, o.Offset, o.Submitted, o.Due-o.Surrendered-o.Offset, obligationState(o.State))
 		}
 		return out.Page, nil
 	})
@@ -43,6 +43,14 @@ func obligationState(s tx.ObligationState) string {
 		return "complete"
 	case tx.ObligationIncomplete:
 		return "incomplete"
+	case tx.ObligationSubmitted:
+		return "submitted"
+	case tx.ObligationLate:
+		return "late"
+	case tx.ObligationForced:
+		return "forced"
+	case tx.ObligationNoDuty:
+		return "no-duty"
 	}
 	return s.String()
 }
@@ -110,6 +118,8 @@ func quoteRecord(u *tx.Quote) record {
 	r.add("listed_yuan", u.ListedAmount)
 	r.add("block_tonnes", u.BlockTonnes)
 	r.add("block_yuan", u.BlockAmount)
+	r.add("bidding_tonnes", u.BiddingTonnes)
+	r.add("bidding_yuan", u.BiddingAmount)
 	r.add("trades", u.Trades)
 	return r
 }
@@ -194,27 +204,11 @@ func (q *querying) totals() *cobra.Command {
 		r.add("listed_yuan", y.ListedAmount)
 		r.add("block_tonnes", y.BlockTonnes)
 		r.add("block_yuan", y.BlockAmount)
+		r.add("bidding_tonnes", y.BiddingTonnes)
+		r.add("bidding_yuan", y.BiddingAmount)
 		r.add("parties_trading", y.PartiesTrading)
 		r.add("cumulative_tonnes", y.CumulativeTonnes)
 		r.add("cumulative_yuan", y.CumulativeAmount)
-		return r, nil
-	})
-}
-
-func (q *querying) order() *cobra.Command {
-	cmd := &cobra.Command{Use: "order PARTY REFERENCE", Short: "How much of an order trades have taken", Args: cobra.ExactArgs(2)}
-	return q.one(cmd, named, func(ctx context.Context, c *api.Client, args []string) (record, error) {
-		out, err := c.GetOrderFill(ctx, &api.GetOrderFillRequest{Party: args[0], Reference: args[1], MinHeight: q.minHeight})
-		if err != nil {
-			return record{}, err
-		}
-		r := record{title: "order"}
-		r.add("height", out.Height)
-		r.add("party", out.Fill.Party)
-		r.add("reference", out.Fill.Reference)
-		r.add("order_id", out.Fill.OrderId)
-		r.add("quantity", out.Fill.Quantity)
-		r.add("filled", out.Fill.Filled)
 		return r, nil
 	})
 }
@@ -252,7 +246,7 @@ func (q *querying) validators() *cobra.Command {
 func (q *querying) conservation() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "conservation", Short: "Add up every account and compare", Args: cobra.NoArgs,
-		Long: "Have a node add up every account: what was brought forward and issued must be held or surrendered, what was brought forward and deposited must be held or withdrawn. Exit code 1 if it is not.",
+		Long: "Have a node add up every account: what was brought forward and issued must be held, surrendered, taken back, cancelled or carried over, what was brought forward and deposited must be held or withdrawn. Exit code 1 if it is not.",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return q.g.asking(cmd, anonymous, func(ctx context.Context, c *api.Client) error {
@@ -289,6 +283,9 @@ func conservationRecord(c *tx.Conservation) record {
 		one.add("issued", s.Issued)
 		one.add("held", s.Held)
 		one.add("surrendered", s.Surrendered)
+		one.add("clawed_back", s.ClawedBack)
+		one.add("cancelled", s.Cancelled)
+		one.add("carried_over", s.CarriedOver)
 		all = append(all, one)
 	}
 	r.add("instruments", all)
@@ -298,6 +295,13 @@ func conservationRecord(c *tx.Conservation) record {
 	money.add("withdrawn", c.Money.Withdrawn)
 	money.add("held", c.Money.Held)
 	r.add("money_yuan", money)
+	ccer := record{}
+	ccer.add("registered", c.Reductions.Registered)
+	ccer.add("held", c.Reductions.Held)
+	ccer.add("cancelled", c.Reductions.Cancelled)
+	ccer.add("for_national_offset", c.Reductions.NationalOffset)
+	ccer.add("booked", c.Reductions.Booked)
+	r.add("ccer", ccer)
 	r.add("breaks", list(c.Breaks))
 	return r
 }

@@ -16,18 +16,37 @@ func traded(t *testing.T) *solo {
 	s := newSolo(t, "--parameter", "obligation.deadline.2023=2024-12-31")
 	dir := t.TempDir()
 	buy, sell := filepath.Join(dir, "buy.order"), filepath.Join(dir, "sell.order")
-	s.does("registry", "issue", "--to", "entity-1", "--instrument", "CEA22", "--tonnes", "10,000", "--document", "D1")
+	second, region := partyKeyPath(s.dir, "registry-2"), partyKeyPath(s.dir, "region")
+	report := textFile(t, "report")
+	s.does("registry", "issue", "--stage", "final", "--to", "entity-1", "--instrument", "CEA22", "--tonnes", "10,000", "--document", "D1", "--table", report, "--cosign", second, "--cosign", region)
 	s.does("bank", "deposit", "--to", "entity-2", "--yuan", "500,000")
-	s.does("region", "obligation", "set", "--entity", "entity-1", "--year", "2023", "--tonnes", "5,000")
-	s.does("region", "obligation", "set", "--entity", "entity-2", "--year", "2023", "--tonnes", "100")
+	for _, e := range [][2]string{{"entity-1", "5,000"}, {"entity-2", "100"}} {
+		s.does("verifier", "verification", "record", "--entity", e[0], "--year", "2023", "--tonnes", e[1], "--report", report)
+		s.does("region", "obligation", "set", "--entity", e[0], "--year", "2023", "--tonnes", e[1])
+	}
+	s.does("entity-1", "holding", "move", "--instrument", "CEA22", "--tonnes", "2,000", "--to", "trading")
 	s.does("exchange", "day", "open", "2024-01-02")
+	s.does("timekeeper", "clock", "set", "2024-01-02T09:30:00+08:00")
 	for file, side := range map[string][]string{buy: {"entity-2", "buy"}, sell: {"entity-1", "sell"}} {
 		mustRun(t, s.as(side[0], "order", "sign", "--side", side[1], "--instrument", "CEA22", "--tonnes", "2,000", "--limit", "80", "--day", "2024-01-02", "--reference", "O-1", "--out", file, "--yes")...)
 	}
-	s.does("exchange", "trade", "settle", "--price", "80.00", "--tonnes", "1,500", "--buy", buy, "--sell", sell)
+	s.does("exchange", "order", "register", buy)
+	s.does("exchange", "order", "register", sell)
+	s.does("exchange", "trade", "record", "--instrument", "CEA22", "--price", "80.00", "--tonnes", "1,500", "--buy", "entity-2/O-1", "--sell", "entity-1/O-1")
 	s.does("exchange", "day", "close", "2024-01-02")
-	s.does("entity-1", "surrender", "--instrument", "CEA22", "--tonnes", "5,000", "--year", "2023")
-	s.does("registry", "offset", "book", "--entity", "entity-2", "--year", "2023", "--tonnes", "5", "--cancellation", "C1")
+	s.does("exchange", "day", "state", "2024-01-02", "--trades", "1", "--tonnes", "1,500", "--yuan", "120,000", "--tradable", "CEA22=2,000", "--tradable", "CEA23=0")
+	s.does("bank", "day", "state", "2024-01-02", "--money", "500,000")
+	s.does("registry", "day", "reconcile", "2024-01-02", "--cosign", second)
+	s.does("entity-1", "surrender", "--instrument", "CEA22", "--tonnes", "5,000", "--year", "2023", "--application", "S-1")
+	s.does("region", "application", "decide", "entity-1/S-1", "--approve", "--cosign", partyKeyPath(s.dir, "region-2"))
+	s.does("ccer-registry", "ccer", "register", "B-1", "--project", "Wind", "--to", "entity-2", "--tonnes", "50", "--document", "R-1", "--cosign", partyKeyPath(s.dir, "ccer-registry-2"))
+	s.does("entity-2", "ccer", "cancel", "C1", "--batch", "B-1", "--tonnes", "5", "--for", "national-offset")
+	s.does("registry", "offset", "book", "--entity", "entity-2", "--year", "2023", "--cancellation", "C1")
+	s.does("court", "freeze", "F-1", "--holder", "entity-1", "--instrument", "CEA22", "--tonnes", "100")
+	s.does("entity-1", "pledge", "create", "P-1", "--pledgee", "bank", "--instrument", "CEA22", "--tonnes", "200", "--condition", "loan")
+	s.does("entity-1", "cancel", "--instrument", "CEA22", "--tonnes", "10", "--purpose", "A meeting", "--application", "V-1")
+	s.does("registry", "application", "decide", "entity-1/V-1", "--approve", "--cosign", second)
+	s.does("region", "deduction", "record", "--entity", "entity-1", "--year", "2023", "--document", "X", "--prepare")
 	return s
 }
 
@@ -36,21 +55,38 @@ func TestQueries(t *testing.T) {
 	for command, want := range map[string]string{
 		"party entity-1":                     `"role":"entity","name":"Entity 1","region":"region"`,
 		"parties --role entity":              `"total":2,"complete":true,"cursor":"","parties":[{"id":"entity-1"`,
-		"holdings":                           `"holdings":[{"party":"entity-1","instrument":"CEA22","tonnes":3500,"brought_forward_tonnes":0},{"party":"entity-2","instrument":"CEA22","tonnes":1500`,
+		"holdings":                           `"holdings":[{"party":"entity-1","instrument":"CEA22","tonnes":3490,"registry":2690,"trading":500,"locked":0,"pending":0,"pledged":200,"frozen":100,"receivable":0,"brought_forward":0},{"party":"entity-2","instrument":"CEA22","tonnes":1500`,
 		"holdings entity-2":                  `"holdings":[{"party":"entity-2"`,
-		"money":                              `{"party":"entity-2","yuan":"380000.00","brought_forward_yuan":"0.00"}`,
-		"obligations 2023":                   `{"entity":"entity-1","region":"region","year":2023,"due":5000,"surrendered":5000,"offset":0,"short":0,"state":"complete"}`,
-		"obligations 2023 --entity entity-2": `"due":100,"surrendered":0,"offset":5,"short":95,"state":"partly"`,
+		"money":                              `{"party":"entity-2","yuan":"380000.00","locked_yuan":"0.00","proceeds_yuan":"0.00","brought_forward_yuan":"0.00"}`,
+		"obligations 2023":                   `{"entity":"entity-1","region":"region","year":2023,"due":5000,"surrendered":5000,"offset":0,"submitted":0,"short":0,"state":"complete"}`,
+		"obligations 2023 --entity entity-2": `"due":100,"surrendered":0,"offset":5,"submitted":0,"short":95,"state":"partly"`,
 		"regions 2023":                       `{"region":"region","year":2023,"entities":2,"complete":1,"due":5100,"surrendered":5000,"offset":5,"offset_entities":1}`,
 		"year 2023":                          `"entities":2,"complete":1,"regions":1,"regions_complete":0,"due":5100,"surrendered":5000,"surrendered_own_vintage":0,"surrendered_older":5000`,
 		"bulletin 2024-01-02":                `{"instrument":"CEA22","open":"80.00","high":"80.00","low":"80.00","close":"80.00","previous_close":"79.42","listed_tonnes":1500,"listed_yuan":"120000.00"`,
 		"bulletins --instruments":            `{"day":"2024-01-02","closed":true,"instrument":"CEA23","open":"","high":"","low":"","close":"79.42"`,
 		"totals 2024":                        `"trading_days":1,"trades":1,"listed_tonnes":1500,"listed_yuan":"120000.00"`,
 		"order entity-2 O-1":                 `"quantity":2000,"filled":1500`,
+		"trades 2024-01-02":                  `{"number":1,"kind":"listed","instrument":"CEA22","price":"80.00","tonnes":1500,"yuan":"120000.00","buyer":"entity-2","buy":"O-1","seller":"entity-1","sell":"O-1","state":"settled"}`,
+		"settlement 2024-01-02":              `"trades":1,"exceptions":0,"tonnes":1500,"yuan":"120000.00","money_yuan":"500000.00","exchange_stated":true,"bank_stated":true,"reconciled":true`,
+		"lots entity-1":                      `{"number":1,"to":"entity-1","beneficiary":"","instrument":"CEA22","tonnes":10000,"stage":"final","region":"region","document":"D1"`,
+		"allocation entity-1 CEA22":          `"pre":false,"pre_tonnes":0,"final":true,"final_tonnes":10000`,
+		"verifications 2023":                 `{"entity":"entity-1","year":2023,"tonnes":5000,"verifier":"verifier"`,
+		"applications entity-1":              `{"applicant":"entity-1","application":"S-1","kind":"surrender","instrument":"CEA22","tonnes":5000,"beneficiary":"entity-1","year":"2023","purpose":"","state":"approved"`,
+		"applications --state approved":      `"total":2`,
+		"voluntary":                          `"application":"V-1","kind":"cancellation","instrument":"CEA22","tonnes":10,"beneficiary":"","year":"","purpose":"A meeting"`,
+		"cancellations":                      `{"cancellation":"C1","owner":"entity-2","batch":"B-1","tonnes":5,"for":"national-offset","day":"2024-01-02","booked":2023}`,
+		"reductions":                         `{"batch":"B-1","project":"Wind","tonnes":50,"cancelled":5,"document":"R-1","old":false}`,
+		"ccer entity-2":                      `{"party":"entity-2","batch":"B-1","tonnes":45}`,
+		"prepared region":                    `"state":"waiting","signers":1`,
+		"freezes entity-1":                   `{"document":"F-1","party":"entity-1","instrument":"CEA22","tonnes":100,"court":"court"}`,
+		"pledges bank":                       `{"registration":"P-1","pledgor":"entity-1","pledgee":"bank","instrument":"CEA22","tonnes":200,"condition":"loan","released":false}`,
+		"carry-over entity-1":                `"sold":1500,"bought":0,"net_sales":1500`,
+		"risks 2023 --region region":         `{"entity":"entity-2","region":"region","due":100,"covered":5`,
+		"penalty entity-2 2023":              `"unsurrendered":95`,
 		"parameters":                         `{"name":"obligation.deadline.2023","from":"2024-01-02","value":"2024-12-31","height":0}`,
 		"validators":                         `{"name":"wuhan-1","site":"Wuhan","voter":true`,
-		"conservation":                       `{"instrument":"CEA22","brought_forward":0,"issued":10000,"held":5000,"surrendered":5000}`,
-		"block 1":                            `"operations":["issue 10,000 t of CEA22 to entity-1 by document D1"]`,
+		"conservation":                       `{"instrument":"CEA22","brought_forward":0,"issued":10000,"held":4990,"surrendered":5000,"clawed_back":0,"cancelled":10,"carried_over":0}`,
+		"block 1":                            `"operations":["issue to entity-1 what its final allocation of CEA22, 10,000 t in all,`,
 	} {
 		args := s.as("auditor", append([]string{"query"}, strings.Fields(command)...)...)
 		out := mustRun(t, append(args, "--json")...)
@@ -94,19 +130,19 @@ func TestQueryTransaction(t *testing.T) {
 func TestQueryPages(t *testing.T) {
 	s := newSolo(t)
 	query := []string{"query", "parties", "--api", s.address, "--limit", "2"}
-	if out := mustRun(t, query...); !strings.Contains(out, "2 of 9 parties at height 0; goes on: --cursor ") {
+	if out := mustRun(t, query...); !strings.Contains(out, "2 of 13 parties at height 0; goes on: --cursor ") {
 		t.Errorf("one page says\n%s", out)
 	}
 	var ids []string
 	cursor := ""
-	for range 9 {
+	for range 13 {
 		var page struct {
 			Total    int
 			Complete bool
 			Cursor   string
 			Parties  []struct{ ID string }
 		}
-		if err := json.Unmarshal([]byte(mustRun(t, append(query, "--json", "--cursor", cursor)...)), &page); err != nil || page.Total != 9 {
+		if err := json.Unmarshal([]byte(mustRun(t, append(query, "--json", "--cursor", cursor)...)), &page); err != nil || page.Total != 13 {
 			t.Fatalf("%+v, %v", page, err)
 		}
 		for _, p := range page.Parties {
@@ -117,10 +153,10 @@ func TestQueryPages(t *testing.T) {
 		}
 	}
 	out := mustRun(t, append(query, "--all", "--csv")...)
-	if len(ids) != 9 || strings.Count(out, "\n") != 10 {
+	if len(ids) != 13 || strings.Count(out, "\n") != 14 {
 		t.Errorf("pages hold %v, --all prints\n%s", ids, out)
 	}
-	if out := mustRun(t, append(query, "--all")...); !strings.Contains(out, "9 of 9 parties at height 0; complete") {
+	if out := mustRun(t, append(query, "--all")...); !strings.Contains(out, "13 of 13 parties at height 0; complete") {
 		t.Errorf("--all says\n%s", out)
 	}
 	mustFail(t, exitFailed, "cursor", append(query, "--cursor", "nonsense")...)
@@ -172,14 +208,14 @@ func TestAudit(t *testing.T) {
 	s := traded(t)
 	copied := filepath.Join(t.TempDir(), "copy")
 	out := mustRun(t, s.as("auditor", "audit", "--save", copied)...)
-	for _, want := range []string{"verdict               passed", "blocks                9", "confirmed by          wuhan-1", "breaks  -"} {
+	for _, want := range []string{"verdict               passed", "blocks                26", "confirmed by          wuhan-1", "breaks  -"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out)
 		}
 	}
 	fromDir := []string{"audit", "--from-dir", copied, "--genesis", s.genesis}
 	var said map[string]any
-	if err := json.Unmarshal([]byte(mustRun(t, append(fromDir, "--json")...)), &said); err != nil || said["verdict"] != "passed" || said["height"] != 9.0 {
+	if err := json.Unmarshal([]byte(mustRun(t, append(fromDir, "--json")...)), &said); err != nil || said["verdict"] != "passed" || said["height"] != 26.0 {
 		t.Errorf("%v, %v", said, err)
 	}
 	mustFail(t, exitFailed, "not confirmed by 2 of 1", append(fromDir, "--k", "2")...)

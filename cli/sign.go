@@ -25,6 +25,7 @@ type signing struct {
 	out       string
 	pending   string
 	cosign    []string
+	prepare   bool
 	dryRun    bool
 	wait      bool
 	yes       bool
@@ -35,7 +36,8 @@ func (s *signing) addFlags(cmd *cobra.Command) {
 	f.StringVar(&s.reference, "reference", "", "the party's own name for this transaction, never used before (default: a random one)")
 	f.StringVar(&s.expiry, "expiry", "", "ledger time after which it must not be booked, such as 2024-01-02T15:00:00+08:00, or 2h from now (default: never)")
 	f.StringVar(&s.out, "out", "", "only sign, into this new file; needs no network")
-	f.StringArrayVar(&s.cosign, "cosign", nil, "key file of one more party that signs; repeat it")
+	f.StringArrayVar(&s.cosign, "cosign", nil, personsUsage)
+	f.BoolVar(&s.prepare, "prepare", false, "lay it down on the ledger for other persons of the party to approve: see approve")
 	f.BoolVar(&s.dryRun, "dry-run", false, "only ask a node what the ledger would answer now (the node gets the signed transaction)")
 	f.BoolVar(&s.wait, "wait", true, "wait for the receipt, at most --timeout; with --wait=false for a second")
 	f.BoolVarP(&s.yes, "yes", "y", false, "do not ask before signing")
@@ -80,6 +82,11 @@ func (s *signing) run(cmd *cobra.Command, lists [][]tx.Operation) error {
 	f, err := s.g.founding()
 	if err != nil {
 		return err
+	}
+	if s.prepare {
+		for i := range lists {
+			lists[i] = []tx.Operation{{Operation: &tx.Operation_Prepare{Prepare: &tx.Prepare{Operations: lists[i]}}}}
+		}
 	}
 	bodies, err := s.bodies(&f, lists)
 	if err != nil {

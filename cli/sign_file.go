@@ -79,7 +79,9 @@ func newCosignCommand(g *globals) *cobra.Command {
 		Use:   "cosign FILE",
 		Short: "Add a signature to a signed transaction; needs no network",
 		Long: `Show a signed transaction, and write it with one more signature, by --key, into
-another file. The transaction and its id stay the same.`,
+another file: of a second person of the party that asks, or of another party that
+must sign, such as the region of an allocation. The transaction and its id stay the
+same.`,
 		Example: "  carbonledger cosign opening.tx --out opening-2.tx --genesis genesis.toml --key ministry.key",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return s.addSignature(cmd, args[0]) },

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"carbonledger/node/api"
+	"carbonledger/tx"
 
 	"github.com/spf13/cobra"
 )
@@ -62,7 +63,12 @@ func (s *signing) submit(ctx context.Context, cmd *cobra.Command, c *api.Client,
 	if err != nil {
 		return err
 	}
-	return errors.Join(printReceipt(cmd.OutOrStdout(), &receipts[0], s.g.json), rejected(&receipts[0]))
+	err = printReceipt(cmd.OutOrStdout(), &receipts[0], s.g.json)
+	if s.prepare && !s.g.json && receipts[0].Reason == tx.Accepted {
+		_, said := fmt.Fprintf(cmd.OutOrStdout(), "  it waits for another person of %s: carbonledger approve %s\n", receipts[0].Party, t.id)
+		err = errors.Join(err, said)
+	}
+	return errors.Join(err, rejected(&receipts[0]))
 }
 
 // unknown is the error of a submission whose outcome nobody told.

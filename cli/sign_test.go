@@ -88,6 +88,9 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	granted := proven
+	granted.Rights, granted.Person = uint32(tx.RightPrepare|tx.RightView), "Li Wei"
+	table := sha256.Sum256([]byte("table"))
 	voter := validator
 	voter.Voter = true
 	registryKey, err := keyfile.ReadPublic(partyKeyPath(o.dir, "registry"))
@@ -100,12 +103,9 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 		want  tx.Operation
 		says  string
 	}{
-		{"registry", []string{"issue", "--to", "plant", "--instrument", "CEA23", "--tonnes", "1_200", "--document", "HB-17"},
-			tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{To: "plant", Instrument: "CEA23", Tonnes: 1200, Document: "HB-17"}}},
-			"issue 1,200 t (one thousand two hundred tonnes) of CEA23 to plant by document HB-17"},
-		{"entity-1", []string{"surrender", "--instrument", "CEA22", "--tonnes", "85,000", "--year", "2023"},
-			tx.Operation{Operation: &tx.Operation_Surrender{Surrender: &tx.Surrender{Instrument: "CEA22", Tonnes: 85000, Year: 2023}}},
-			"surrender 85,000 t (eighty-five thousand tonnes) of CEA22 of entity-1 for its obligation of 2023, for ever"},
+		{"registry", []string{"issue", "--stage", "final", "--to", "plant", "--instrument", "CEA23", "--tonnes", "1_200", "--document", "HB-17", "--table", textFile(t, "table")},
+			tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{To: "plant", Instrument: "CEA23", Tonnes: 1200, Document: "HB-17", Stage: tx.FinalAllocation, TableSha256: table[:]}}},
+			"its final allocation of CEA23, 1,200 t (one thousand two hundred tonnes) in all"},
 		{"entity-1", []string{"transfer", "--to", "entity-2", "--instrument", "CEA22", "--tonnes", "1"},
 			tx.Operation{Operation: &tx.Operation_Transfer{Transfer: &tx.Transfer{To: "entity-2", Instrument: "CEA22", Tonnes: 1}}},
 			"transfer 1 t (one tonne) of CEA22 from entity-1 to entity-2, without a payment"},
@@ -115,9 +115,9 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 		{"bank", []string{"withdraw", "--from", "plant", "--yuan", "0.07"},
 			tx.Operation{Operation: &tx.Operation_Withdraw{Withdraw: &tx.Withdraw{Party: "plant", Amount: 7}}},
 			"record a withdrawal of 0.07 yuan (zero yuan and seven fen) from the account of plant"},
-		{"registry", []string{"account", "open", "plant", "--role", "entity", "--name", "Hubei 电厂", "--region", "region", "--proven", formatProvenKey(&proven)},
-			tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &tx.OpenAccount{Id: "plant", Role: tx.KeyEmittingEntity, Name: "Hubei 电厂", Region: "region", Keys: []tx.ProvenKey{proven}}}},
-			"open the account plant for \"Hubei 电厂\" as entity in the region region"},
+		{"registry", []string{"account", "open", "plant", "--role", "entity", "--name", "Hubei 电厂", "--region", "region", "--uscc", madeUpUSCC(9), "--sector", "cement", "--proven", formatProvenKey(&proven) + "/prepare,view/Li Wei"},
+			tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &tx.OpenAccount{Id: "plant", Role: tx.KeyEmittingEntity, Name: "Hubei 电厂", Region: "region", USCC: madeUpUSCC(9), Sector: tx.Cement, Keys: []tx.ProvenKey{granted}}}},
+			"with the rights prepare,view, of the person \"Li Wei\""},
 		{"registry", []string{"key", "add", formatProvenKey(&own)},
 			tx.Operation{Operation: &tx.Operation_AddKey{AddKey: &tx.AddKey{Key: own}}}, "let the key sm2:"},
 		{"registry", []string{"key", "revoke", registryKey.String()},
@@ -134,9 +134,6 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 			tx.Operation{Operation: &tx.Operation_SetClock{SetClock: &tx.SetClock{Time: tx.Day(20240102).Start()}}}, "2024-01-02T00:00:00.000+08:00"},
 		{"exchange", []string{"day", "open", "2024-01-02"}, tx.Operation{Operation: &tx.Operation_OpenDay{OpenDay: &tx.OpenDay{Day: 20240102}}}, "open the trading day 2024-01-02"},
 		{"exchange", []string{"day", "close", "2024-01-02"}, tx.Operation{Operation: &tx.Operation_CloseDay{CloseDay: &tx.CloseDay{Day: 20240102}}}, "close the trading day 2024-01-02"},
-		{"registry", []string{"offset", "book", "--entity", "plant", "--year", "2023", "--tonnes", "4,000", "--cancellation", "CCER-88"},
-			tx.Operation{Operation: &tx.Operation_BookOffset{BookOffset: &tx.BookOffset{Entity: "plant", Year: 2023, Tonnes: 4000, Cancellation: "CCER-88"}}},
-			"count 4,000 t (four thousand tonnes) of cancelled CCER (cancellation CCER-88) against the obligation of plant for 2023"},
 		{"region", []string{"obligation", "set", "--entity", "plant", "--year", "2023", "--tonnes", "85000"},
 			tx.Operation{Operation: &tx.Operation_SetObligation{SetObligation: &tx.SetObligation{Entity: "plant", Year: 2023, Tonnes: 85000}}},
 			"set the obligation of plant for 2023 to 85,000 t"},
@@ -159,7 +156,7 @@ func TestVerbsSignWhatTheySay(t *testing.T) {
 	}
 }
 
-func TestTradeOfTwoSignedOrders(t *testing.T) {
+func TestOrdersAndTheirTrade(t *testing.T) {
 	o := newOffline(t)
 	dir := t.TempDir()
 	order := func(party, side, limit, instrument string) string {
@@ -171,31 +168,38 @@ func TestTradeOfTwoSignedOrders(t *testing.T) {
 		}
 		return file
 	}
-	buy, sell, other := order("entity-1", "buy", "79.50", "CEA22"), order("entity-2", "sell", "79.00", "CEA22"), order("entity-2", "sell", "79.00", "CEA23")
-	if out := mustRun(t, "show", buy); !strings.Contains(out, "order B-1 to buy up to 5,000 t (five thousand tonnes) of CEA22 for at most 79.50 yuan") {
+	buy := order("entity-1", "buy", "79.50", "CEA22")
+	if out := mustRun(t, "show", buy); !strings.Contains(out, "listed order B-1 to buy up to 5,000 t (five thousand tonnes) of CEA22 for at most 79.50 yuan") {
 		t.Errorf("show prints\n%s", out)
 	}
-	settle := []string{"trade", "settle", "--price", "79.45", "--tonnes", "3,000", "--buy", buy, "--sell", sell}
-	body := o.body("exchange", settle...)
-	trade := body.Operations[0].GetSettleTrade()
-	if trade == nil || trade.Kind != tx.Listed || trade.Instrument != "CEA22" || trade.Price != 7945 || trade.Tonnes != 3000 {
+	body := o.body("exchange", "order", "register", buy)
+	if order := body.Operations[0].GetRegisterOrder(); order == nil || len(order.Order.Body) == 0 {
 		t.Fatalf("signed %v", body)
 	}
 	said := strings.Join(words.describe(&body.Operations[0], "exchange"), "\n")
-	const want = "settle a listed trade: 3,000 t (three thousand tonnes) of CEA22 at 79.45 yuan a tonne, for 238,350.00 yuan (two hundred thirty-eight thousand three hundred fifty yuan)\n" +
-		"buyer entity-1: order B-1 to buy up to 5,000 t of CEA22 for at most 79.50 yuan a tonne on 2024-01-02\n" +
-		"seller entity-2: order B-1 to sell up to 5,000 t of CEA22 for at least 79.00 yuan a tonne on 2024-01-02"
-	if said != want {
+	const want = "entity-1: listed order B-1 to buy up to 5,000 t (five thousand tonnes) of CEA22 for at most 79.50 yuan (seventy-nine yuan and fifty fen) a tonne on 2024-01-02"
+	if !strings.Contains(said, want) {
 		t.Errorf("says\n%s\nwant\n%s", said, want)
 	}
-	if b := o.body("exchange", append(settle, "--kind", "block")...); b.Operations[0].GetSettleTrade().Kind != tx.BlockTrade {
+	record := []string{"trade", "record", "--instrument", "CEA22", "--price", "79.45", "--tonnes", "3,000", "--buy", "entity-1/B-1", "--sell", "entity-2/B-1"}
+	body = o.body("exchange", record...)
+	trade := body.Operations[0].GetRecordTrade()
+	if trade == nil || trade.Kind != tx.Listed || trade.Instrument != "CEA22" || trade.Price != 7945 || trade.Tonnes != 3000 || trade.Buy.Party != "entity-1" || trade.Sell.Reference != "B-1" {
+		t.Fatalf("signed %v", body)
+	}
+	said = strings.Join(words.describe(&body.Operations[0], "exchange"), "\n")
+	const wantTrade = "record a listed trade: 3,000 t (three thousand tonnes) of CEA22 at 79.45 yuan a tonne, for 238,350.00 yuan (two hundred thirty-eight thousand three hundred fifty yuan)\n" +
+		"buyer entity-1: order B-1\nseller entity-2: order B-1"
+	if said != wantTrade {
+		t.Errorf("says\n%s\nwant\n%s", said, wantTrade)
+	}
+	if b := o.body("exchange", append(record, "--kind", "block")...); b.Operations[0].GetRecordTrade().Kind != tx.BlockTrade {
 		t.Errorf("signed %v", b)
 	}
 	// A later --buy or --sell stands in for the first.
-	mustFail(t, exitUsage, "not to buy", o.as("exchange", append(settle, "--buy", sell)...)...)
-	mustFail(t, exitUsage, "the seller's in CEA23", o.as("exchange", append(settle, "--sell", other)...)...)
-	mustFail(t, exitUsage, "holds no signed order", o.as("exchange", append(settle, "--sell", o.genesis)...)...)
-	mustFail(t, exitUsage, "--kind", o.as("exchange", append(settle, "--kind", "auction")...)...)
+	mustFail(t, exitUsage, "use PARTY/NUMBER", o.as("exchange", append(record, "--buy", "B-1")...)...)
+	mustFail(t, exitUsage, "holds no signed order", o.as("exchange", "order", "register", o.genesis)...)
+	mustFail(t, exitUsage, "--kind", o.as("exchange", append(record, "--kind", "auction")...)...)
 	mustFail(t, exitUsage, "--side", o.as("entity-1", "order", "sign", "--side", "hold", "--instrument", "CEA22", "--tonnes", "5", "--limit", "1",
 		"--day", "2024-01-02", "--reference", "B-1", "--out", filepath.Join(dir, "x"), "--yes")...)
 }

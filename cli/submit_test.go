@@ -13,7 +13,8 @@ import (
 
 func TestVerbsOnALedger(t *testing.T) {
 	s := newSolo(t)
-	s.does("registry", "issue", "--to", "entity-1", "--instrument", "CEA22", "--tonnes", "1,200", "--document", "D1")
+	s.does("registry", "issue", "--stage", "final", "--to", "entity-1", "--instrument", "CEA22", "--tonnes", "1,200", "--document", "D1", "--table", textFile(t, "table"),
+		"--cosign", partyKeyPath(s.dir, "registry-2"), "--cosign", partyKeyPath(s.dir, "region"))
 	s.does("bank", "deposit", "--to", "entity-2", "--yuan", "10,000")
 	pending := t.TempDir()
 	over := s.as("entity-1", "transfer", "--to", "entity-2", "--instrument", "CEA22", "--tonnes", "2,000", "--yes", "--pending", pending)

@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
-	"carbonledger/genesis"
 	"carbonledger/node/audit"
 	"carbonledger/tx"
-	"carbonledger/tx/keyfile"
 
 	"github.com/spf13/cobra"
 )
@@ -22,17 +19,35 @@ func (g *globals) verbs() []*cobra.Command {
 		return cmd
 	}
 	return []*cobra.Command{
-		newIssueCommand(g), newSurrenderCommand(g), newTransferCommand(g), newDepositCommand(g), newWithdrawCommand(g),
-		group("account", "Open accounts", newAccountOpenCommand(g)),
-		group("key", "Add and revoke keys of a party", newKeyAddCommand(g), newKeyRevokeCommand(g)),
+		group("account", "Open, change, restrict, merge and close accounts",
+			newAccountOpenCommand(g), newAccountChangeCommand(g), newAccountRestrictCommand(g), newAccountMergeCommand(g), newAccountCloseCommand(g)),
+		group("key", "Add, revoke and recover keys of a party", newKeyAddCommand(g), newKeyRevokeCommand(g), newKeyRecoverCommand(g)),
+		group("policy", "Ask for several persons", newPolicySetCommand(g)),
+		newApproveCommand(g),
+		group("prepared", "Take back what was prepared", newPreparedWithdrawCommand(g)),
+		newIssueCommand(g),
+		group("receivable", "Hand back what was issued in excess", newReceivableRepayCommand(g)),
+		group("holding", "Move units between registry and trading holding", newHoldingMoveCommand(g)),
+		newDepositCommand(g), newWithdrawCommand(g),
+		group("day", "Open, close, state and reconcile trading days", newDayCommand(g, true), newDayCommand(g, false), newDayStateCommand(g), newDayReconcileCommand(g)),
+		group("order", "Sign, register and withdraw orders", newOrderSignCommand(g), newOrderRegisterCommand(g), newOrderWithdrawCommand(g)),
+		group("trade", "Record matched trades", newTradeRecordCommand(g)),
+		group("bidding", "Announce and conclude one-way bidding", newBiddingAnnounceCommand(g), newBiddingConcludeCommand(g)),
+		group("trading", "Suspend trading and take it up again", newTradingCommand(g, true), newTradingCommand(g, false)),
+		group("verification", "Record verified emissions", newVerificationRecordCommand(g)),
+		group("obligation", "Set obligations", newObligationSetCommand(g)),
+		newSurrenderCommand(g), newSurrenderOnBehalfCommand(g), newForceSurrenderCommand(g), newCancelCommand(g),
+		group("application", "Decide and withdraw applications", newApplicationDecideCommand(g), newApplicationWithdrawCommand(g)),
+		group("deduction", "Take what was not surrendered from the next allocation", newDeductionRecordCommand(g)),
+		group("year", "Close obligation years", newYearCloseCommand(g)),
+		group("ccer", "Register, trade and cancel CCER", newCCERRegisterCommand(g), newCCERTradeCommand(g), newCCERCancelCommand(g)),
+		group("offset", "Book CCER offsets", newOffsetBookCommand(g)),
+		group("carryover", "Carry old vintages over", newCarryOverApplyCommand(g)),
+		newTransferByLawCommand(g), newFreezeCommand(g), newUnfreezeCommand(g),
+		group("pledge", "Create and release pledges", newPledgeCreateCommand(g), newPledgeReleaseCommand(g)),
+		newTransferCommand(g),
 		group("parameter", "Set parameters of the market", newParameterSetCommand(g)),
 		group("clock", "Set the clock of a network whose time is scripted", newClockSetCommand(g)),
-		group("day", "Open and close trading days", newDayCommand(g, true), newDayCommand(g, false)),
-		group("order", "Sign orders", newOrderSignCommand(g)),
-		group("trade", "Settle matched trades", newTradeSettleCommand(g)),
-		group("offset", "Book CCER offsets", newOffsetBookCommand(g)),
-		group("obligation", "Set obligations", newObligationSetCommand(g)),
-		group("year", "Close obligation years", newYearCloseCommand(g)),
 		group("validator", "Admit, change and remove validators", newValidatorSetCommand(g), newValidatorRemoveCommand(g)),
 		group("protocol", "Move to a newer protocol version", newProtocolSetCommand(g)),
 		group("opening", "Bring the position of an earlier register forward", newBringForwardCommand(g), newOpeningPageCommand(g)),
@@ -40,41 +55,6 @@ func (g *globals) verbs() []*cobra.Command {
 }
 
 const asRegistry = " --genesis genesis.toml --party registry --key registry.key"
-
-func newIssueCommand(g *globals) *cobra.Command {
-	o := &tx.IssueAllowances{}
-	cmd := &cobra.Command{
-		Use:     "issue",
-		Short:   "Issue allowances to an entity (registry)",
-		Long:    "Issue allowances of a vintage to an entity, by the document that determined the allocation. A document is good for one issue of an instrument to a holder.",
-		Example: "  carbonledger issue --to 91420000MA49 --instrument CEA23 --tonnes 1_200 --document HB-2024-017" + asRegistry,
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.To, "to", "", "id of the entity that gets them")
-	f.StringVar(&o.Instrument, "instrument", "", "vintage, such as CEA23")
-	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes")
-	f.StringVar(&o.Document, "document", "", "number of the document that determined the allocation")
-	return g.verb(cmd, []string{"to", "instrument", "tonnes", "document"}, func([]string) (tx.Operation, error) {
-		return tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: o}}, nil
-	})
-}
-
-func newSurrenderCommand(g *globals) *cobra.Command {
-	o := &tx.Surrender{}
-	cmd := &cobra.Command{
-		Use:     "surrender",
-		Short:   "Surrender allowances for an obligation year (entity)",
-		Long:    "Hand allowances of the asking entity in for its obligation of a year. What is surrendered never comes back. A later vintage cannot cover an earlier year.",
-		Example: "  carbonledger surrender --instrument CEA22 --tonnes 85,000 --year 2023 --genesis genesis.toml --party 91420000MA49 --key plant.key",
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.Instrument, "instrument", "", "vintage, such as CEA22")
-	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes")
-	f.Var(yearFlag{&o.Year}, "year", "obligation year")
-	return g.verb(cmd, []string{"instrument", "tonnes", "year"}, func([]string) (tx.Operation, error) {
-		return tx.Operation{Operation: &tx.Operation_Surrender{Surrender: o}}, nil
-	})
-}
 
 func newTransferCommand(g *globals) *cobra.Command {
 	o := &tx.Transfer{}
@@ -123,89 +103,16 @@ func newWithdrawCommand(g *globals) *cobra.Command {
 	})
 }
 
-func newAccountOpenCommand(g *globals) *cobra.Command {
-	o := &tx.OpenAccount{}
-	var role string
-	var proven []string
-	cmd := &cobra.Command{
-		Use:   "open ID",
-		Short: "Open an account (ministry or registry)",
-		Long: `Open an account. The ministry opens regions, registries, exchanges, banks and
-auditors; the registry opens entities and auditors. An entity names its region.
-
-Each key comes with the proof that its holder wants it to act for the account:
-the holder runs "carbonledger keys prove KEYFILE --party ID" and sends the word
-that it prints.`,
-		Example: "  carbonledger account open 91420000MA49 --role entity --name 'Hubei Power Plant' --region hubei --proven sm2:02…:9f…" + asRegistry,
-		Args:    cobra.ExactArgs(1),
-	}
-	f := cmd.Flags()
-	f.StringVar(&role, "role", "", "region, registry, exchange, bank, entity or auditor")
-	f.StringVar(&o.Name, "name", "", "name of the party")
-	f.StringVar(&o.Region, "region", "", "id of the region's department, for entities")
-	f.StringArrayVar(&proven, "proven", nil, "key with its proof, as \"keys prove\" prints it; repeat it")
-	return g.verb(cmd, []string{"role", "name", "proven"}, func(args []string) (op tx.Operation, err error) {
-		o.Id = args[0]
-		if o.Role, err = genesis.ParseRole(role); err != nil {
-			return op, fmt.Errorf("--role %w", err)
-		}
-		for _, p := range proven {
-			key, err := parseProvenKey(p)
-			if err != nil {
-				return op, err
-			}
-			o.Keys = append(o.Keys, key)
-		}
-		return tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: o}}, nil
-	})
-}
-
-func newKeyAddCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "add PROVEN",
-		Short: "Let one more key act for the asking party",
-		Long: `Let one more key act for the asking party. PROVEN is the word that the holder of
-the new key got from "carbonledger keys prove NEWKEY --party ID".`,
-		Example: "  carbonledger key add \"$(carbonledger keys prove new.key --genesis genesis.toml --party registry)\"" + asRegistry,
-		Args:    cobra.ExactArgs(1),
-	}
-	return g.verb(cmd, nil, func(args []string) (tx.Operation, error) {
-		key, err := parseProvenKey(args[0])
-		return tx.Operation{Operation: &tx.Operation_AddKey{AddKey: &tx.AddKey{Key: key}}}, err
-	})
-}
-
-func newKeyRevokeCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "revoke KEY",
-		Short: "Revoke a key of the asking party, at once and for ever",
-		Long: `Revoke a key of the asking party, at once and for ever. KEY is a public key or a
-key file. The last key of a party cannot be revoked: add another one first.`,
-		Example: "  carbonledger key revoke ed25519:5f0c… " + asRegistry[1:],
-		Args:    cobra.ExactArgs(1),
-	}
-	return g.verb(cmd, nil, func(args []string) (tx.Operation, error) {
-		key, err := tx.ParsePublicKey(args[0])
-		if err != nil {
-			var fromFile error
-			if key, fromFile = keyfile.ReadPublic(args[0]); fromFile != nil {
-				return tx.Operation{}, errors.Join(err, fromFile)
-			}
-		}
-		return tx.Operation{Operation: &tx.Operation_RevokeKey{RevokeKey: &tx.RevokeKey{Key: key}}}, nil
-	})
-}
-
 func newParameterSetCommand(g *globals) *cobra.Command {
 	o := &tx.SetParameter{}
 	cmd := &cobra.Command{
 		Use:   "set NAME VALUE",
-		Short: "Set a parameter of the market from a day on (ministry; exchange for prices and weights)",
-		Long: `Set a parameter of the market from a day on: price.limit.listed and
-price.limit.block (10/100), order.listed.below and order.block.least (tonnes),
-offset.share (5/100), obligation.deadline.YEAR (2024-12-31), composite.weights
-("CEA21:2 CEA22:3") and price.reference.INSTRUMENT (79.42). The last two are the
-exchange's.`,
+		Short: "Set a parameter of the market from a day on (ministry; exchange for prices, weights and hours)",
+		Long: `Set a parameter of the market from a day on, such as price.limit.listed (10/100),
+offset.share (5/100), persons.OPERATION (2) or obligation.deadline.YEAR (2024-12-31).
+composite.weights ("CEA21:2 CEA22:3"), price.reference.INSTRUMENT (79.42) and
+hours.KIND ("09:30-11:30 13:00-15:00") are the exchange's. "query parameters" lists
+all of them.`,
 		Example: "  carbonledger parameter set obligation.deadline.2023 2024-12-31 --from 2024-01-02 --genesis genesis.toml --party ministry --key ministry.key",
 		Args:    cobra.ExactArgs(2),
 	}
@@ -238,20 +145,6 @@ func parseInstant(s string) (tx.Instant, error) {
 		return d.Start(), nil
 	}
 	return 0, fmt.Errorf("%q is no time such as 2024-01-02T09:30:00+08:00, nor a day such as 2024-01-02", s)
-}
-
-func newYearCloseCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "close YEAR",
-		Short:   "Close an obligation year after its deadline (registry)",
-		Long:    "Close an obligation year after its deadline: the standing of every entity becomes final.",
-		Example: "  carbonledger year close 2023" + asRegistry,
-		Args:    cobra.ExactArgs(1),
-	}
-	return g.verb(cmd, nil, func(args []string) (tx.Operation, error) {
-		year, err := parseYear(args[0])
-		return tx.Operation{Operation: &tx.Operation_CloseYear{CloseYear: &tx.CloseYear{Year: year}}}, err
-	})
 }
 
 func newProtocolSetCommand(g *globals) *cobra.Command {

@@ -35,16 +35,20 @@ func newDayCommand(g *globals, open bool) *cobra.Command {
 func newOrderSignCommand(g *globals) *cobra.Command {
 	s := &signing{g: g}
 	o := &tx.OrderBody{}
-	var side string
+	var side, kind string
 	cmd := &cobra.Command{
 		Use:   "sign",
-		Short: "Sign an order into a file for the exchange (entity); needs no network",
-		Long: `Sign an order into a file. The exchange puts it into the trades that it matches:
-on that day, at the limit or better, and never more in sum than its tonnes.`,
+		Short: "Sign an order into a file for the exchange (trader); needs no network",
+		Long: `Sign an order into a file, which the exchange registers. Trades take it on that day,
+at the limit or better, and never more in sum than its tonnes. --kind is the trade
+method; an order of kind bidding names the --session that it is for.`,
 		Example: "  carbonledger order sign --side buy --instrument CEA22 --tonnes 5,000 --limit 79.50 --day 2024-01-02 --reference B-17 --out buy.order --genesis genesis.toml --party plant --key plant.key",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Side, err = parseSide(side); err != nil {
+			if o.Side, err = sides.parse("side", side); err != nil {
+				return usage(err)
+			}
+			if o.Kind, err = tradeKinds.parse("kind", kind); err != nil {
 				return usage(err)
 			}
 			return s.order(cmd, o)
@@ -52,6 +56,8 @@ on that day, at the limit or better, and never more in sum than its tonnes.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&side, "side", "", "buy or sell")
+	f.StringVar(&kind, "kind", "listed", tradeKinds.String())
+	f.StringVar(&o.Session, "session", "", "bidding: the session that it is for")
 	f.StringVar(&o.Instrument, "instrument", "", "vintage, such as CEA22")
 	f.Var(tonnesFlag{&o.Quantity}, "tonnes", "the most that all trades against it may take")
 	f.Var(yuanFlag{&o.LimitPrice}, "limit", "highest price to buy, lowest to sell, in yuan a tonne")
@@ -64,16 +70,6 @@ on that day, at the limit or better, and never more in sum than its tonnes.`,
 		_ = cmd.MarkFlagRequired(name)
 	}
 	return cmd
-}
-
-func parseSide(s string) (tx.Side, error) {
-	switch s {
-	case "buy":
-		return tx.Buy, nil
-	case "sell":
-		return tx.Sell, nil
-	}
-	return 0, fmt.Errorf("--side %q: use buy or sell", s)
 }
 
 // order shows and signs an order into --out.
@@ -112,49 +108,6 @@ func (s *signing) order(cmd *cobra.Command, o *tx.OrderBody) error {
 	return r.print(cmd.OutOrStdout(), s.g.json)
 }
 
-func newTradeSettleCommand(g *globals) *cobra.Command {
-	o := &tx.SettleTrade{}
-	var kind, buy, sell string
-	cmd := &cobra.Command{
-		Use:   "settle",
-		Short: "Settle a matched trade with both sides' signed orders (exchange)",
-		Long: `Settle a matched trade: allowances and money change hands together or not at
-all. Each side's order is a file that "carbonledger order sign" made.`,
-		Example: "  carbonledger trade settle --kind listed --price 79.45 --tonnes 3,000 --buy buy.order --sell sell.order --genesis genesis.toml --party exchange --key exchange.key",
-	}
-	f := cmd.Flags()
-	f.StringVar(&kind, "kind", "listed", "listed or block")
-	f.StringVar(&o.Instrument, "instrument", "", "vintage (default: the one that both orders name)")
-	f.Var(yuanFlag{&o.Price}, "price", "price in yuan a tonne")
-	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes that change hands")
-	f.StringVar(&buy, "buy", "", "file with the buyer's signed order")
-	f.StringVar(&sell, "sell", "", "file with the seller's signed order")
-	return g.verb(cmd, []string{"price", "tonnes", "buy", "sell"}, func([]string) (op tx.Operation, err error) {
-		switch kind {
-		case "listed":
-			o.Kind = tx.Listed
-		case "block":
-			o.Kind = tx.BlockTrade
-		default:
-			return op, fmt.Errorf("--kind %q: use listed or block", kind)
-		}
-		var bought, sold tx.OrderBody
-		if o.Buy, bought, err = readOrder(buy, tx.Buy); err != nil {
-			return op, err
-		}
-		if o.Sell, sold, err = readOrder(sell, tx.Sell); err != nil {
-			return op, err
-		}
-		if o.Instrument == "" {
-			o.Instrument = bought.Instrument
-		}
-		if o.Instrument != bought.Instrument || o.Instrument != sold.Instrument {
-			return op, fmt.Errorf("the trade is in %s, the buyer's order in %s, the seller's in %s", o.Instrument, bought.Instrument, sold.Instrument)
-		}
-		return tx.Operation{Operation: &tx.Operation_SettleTrade{SettleTrade: o}}, nil
-	})
-}
-
 // maxOrderBytes bounds an order's file.
 const maxOrderBytes = 4096
 
@@ -168,42 +121,9 @@ func readOrder(path string, side tx.Side) (o tx.SignedOrder, body tx.OrderBody, 
 		return o, body, fmt.Errorf("%s holds no signed order: make one with \"carbonledger order sign\"", path)
 	}
 	if side != tx.SideUnspecified && body.Side != side {
-		return o, body, fmt.Errorf("%s holds an order to %s, not to %s", path, sideName(body.Side), sideName(side))
+		return o, body, fmt.Errorf("%s holds an order to %s, not to %s", path, sides.word(body.Side), sides.word(side))
 	}
 	return o, body, nil
-}
-
-func newOffsetBookCommand(g *globals) *cobra.Command {
-	o := &tx.BookOffset{}
-	cmd := &cobra.Command{
-		Use:     "book",
-		Short:   "Count cancelled CCER against an entity's obligation (registry)",
-		Example: "  carbonledger offset book --entity 91420000MA49 --year 2023 --tonnes 4,000 --cancellation CCER-2024-88" + asRegistry,
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.Entity, "entity", "", "id of the entity")
-	f.Var(yearFlag{&o.Year}, "year", "obligation year")
-	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes; at most 5 % of the obligation in sum")
-	f.StringVar(&o.Cancellation, "cancellation", "", "number of the cancellation in the CCER registry; good once")
-	return g.verb(cmd, []string{"entity", "year", "tonnes", "cancellation"}, func([]string) (tx.Operation, error) {
-		return tx.Operation{Operation: &tx.Operation_BookOffset{BookOffset: o}}, nil
-	})
-}
-
-func newObligationSetCommand(g *globals) *cobra.Command {
-	o := &tx.SetObligation{}
-	cmd := &cobra.Command{
-		Use:     "set",
-		Short:   "Set an entity's verified emissions of a year, which it must cover (its region)",
-		Example: "  carbonledger obligation set --entity 91420000MA49 --year 2023 --tonnes 85,000 --genesis genesis.toml --party hubei --key hubei.key",
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.Entity, "entity", "", "id of the entity")
-	f.Var(yearFlag{&o.Year}, "year", "obligation year")
-	f.Var(tonnesFlag{&o.Tonnes}, "tonnes", "whole tonnes")
-	return g.verb(cmd, []string{"entity", "year", "tonnes"}, func([]string) (tx.Operation, error) {
-		return tx.Operation{Operation: &tx.Operation_SetObligation{SetObligation: o}}, nil
-	})
 }
 
 func newValidatorSetCommand(g *globals) *cobra.Command {

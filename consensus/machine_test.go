@@ -44,6 +44,12 @@ func testValidator(name, site string, voter bool) tx.Validator {
 	}
 }
 
+// testUSCC belongs to nobody.
+const testUSCC = "91420000000000001R"
+
+// The registry issues with the signatures of two persons and of the province.
+var issuers = []tx.PrivateKey{testKey("registry"), testKey("registry/2"), testKey("hubei")}
+
 var testFounding = func() tx.Founding {
 	f := tx.Founding{
 		ChainID: "test-chain", ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true, Start: tx.Day(20240101).Start(),
@@ -55,7 +61,10 @@ var testFounding = func() tx.Founding {
 		{Id: "ministry", Role: tx.Ministry}, {Id: "registry", Role: tx.Registry}, {Id: "hubei", Role: tx.RegionDepartment},
 		{Id: "e0", Role: tx.KeyEmittingEntity, Region: "hubei"},
 	} {
-		p.Name, p.Keys = "test "+p.Id, []tx.ProvenKey{{Key: testKey(p.Id).Public()}}
+		p.Name, p.Keys = "test "+p.Id, []tx.ProvenKey{{Key: testKey(p.Id).Public()}, {Key: testKey(p.Id + "/2").Public()}}
+		if p.Role == tx.KeyEmittingEntity {
+			p.USCC = testUSCC
+		}
 		f.Parties = append(f.Parties, p)
 	}
 	return f
@@ -83,7 +92,7 @@ func newHistory(t *testing.T, n int) *history {
 		} else {
 			raw, err := tx.NewTransaction(testFounding.Hash, &tx.Body{ChainId: testFounding.ChainID, Party: "registry", Reference: fmt.Sprint("r", i),
 				Operations: []tx.Operation{{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{
-					To: "e0", Instrument: "CEA22", Tonnes: 1, Document: fmt.Sprint("d", i)}}}}}, testKey("registry"))
+					To: "e0", Instrument: "CEA22", Tonnes: 1, Document: fmt.Sprint("d", i), Stage: tx.Adjustment, TableSha256: testFounding.Hash[:]}}}}}, issuers...)
 			must(t, err)
 			block := tx.Block{Proposer: "n1", Transactions: [][]byte{raw}}
 			l.Data, err = block.Marshal()

@@ -149,13 +149,14 @@ func (b *builder) validators(list string, all []Validator) (checked []tx.Validat
 var roles = map[string]tx.Role{
 	"ministry": tx.Ministry, "region": tx.RegionDepartment, "registry": tx.Registry, "exchange": tx.Exchange,
 	"bank": tx.SettlementBank, "entity": tx.KeyEmittingEntity, "auditor": tx.Auditor, "timekeeper": tx.Timekeeper,
+	"ccer-registry": tx.CCERRegistry, "ccer-exchange": tx.CCERExchange, "verifier": tx.VerificationBody, "court": tx.Court, "other": tx.OtherInstitution,
 }
 
 // ParseRole reads a role's name.
 func ParseRole(s string) (tx.Role, error) {
 	r, ok := roles[s]
 	if !ok {
-		return 0, fmt.Errorf("%q is no role: use ministry, region, registry, exchange, bank, entity, auditor or timekeeper", s)
+		return 0, fmt.Errorf("%q is no role: use ministry, region, registry, exchange, bank, entity, auditor, ccer-registry, ccer-exchange, verifier, court, other or timekeeper", s)
 	}
 	return r, nil
 }
@@ -168,6 +169,28 @@ func RoleName(r tx.Role) string {
 		}
 	}
 	return r.String()
+}
+
+// sectors by their names in the document.
+var sectors = map[string]tx.Sector{"power": tx.Power, "steel": tx.Steel, "cement": tx.Cement, "aluminium": tx.Aluminium}
+
+// ParseSector reads a sector's name; "" is none.
+func ParseSector(s string) (tx.Sector, error) {
+	sector, ok := sectors[s]
+	if !ok && s != "" {
+		return 0, fmt.Errorf("%q is no sector: use power, steel, cement or aluminium", s)
+	}
+	return sector, nil
+}
+
+// SectorName is the sector's name in a document; "" for none.
+func SectorName(s tx.Sector) string {
+	for name, sector := range sectors {
+		if sector == s {
+			return name
+		}
+	}
+	return ""
 }
 
 func (b *builder) parties(d *Document, f *tx.Founding) {
@@ -211,7 +234,13 @@ func (b *builder) party(i int, p *Party) tx.OpenAccount {
 	if p.Name == "" || len(p.Name) > maxPartyName || strings.ContainsFunc(p.Name, unicode.IsControl) {
 		b.bad(at("name"), "%q: use 1 to %d bytes without control characters", p.Name, maxPartyName)
 	}
-	a := tx.OpenAccount{Id: p.ID, Role: role, Name: p.Name, Region: p.Region}
+	a := tx.OpenAccount{Id: p.ID, Role: role, Name: p.Name, Region: p.Region, USCC: p.USCC}
+	a.Sector, err = ParseSector(p.Sector)
+	b.check(at("sector"), err)
+	if a.Sector != tx.SectorUnspecified && role != tx.KeyEmittingEntity {
+		b.bad(at("sector"), "only an entity has a sector")
+	}
+	b.uscc(at("uscc"), role, p.USCC)
 	for _, k := range p.Keys {
 		a.Keys = append(a.Keys, tx.ProvenKey{Key: b.key(at("keys"), k, p.ID)})
 	}
@@ -219,6 +248,17 @@ func (b *builder) party(i int, p *Party) tx.OpenAccount {
 		b.bad(at("keys"), "a party has at least one key: give the key that its operator shows with \"carbonledger keys show\"")
 	}
 	return a
+}
+
+// uscc: trading parties have a unified social credit code of their own.
+func (b *builder) uscc(field string, role tx.Role, code string) {
+	switch trades := role == tx.KeyEmittingEntity || role == tx.OtherInstitution; {
+	case code == "" && !trades:
+	case !tx.ValidUSCC(code):
+		b.bad(field, "%q is no unified social credit code (GB 32100-2015): it has 18 characters, the last of which checks the others", code)
+	default:
+		b.once(field, "the unified social credit code", code)
+	}
 }
 
 // regionsFirst: the ledger opens the accounts in the document's order.

@@ -30,7 +30,7 @@ type Document struct {
 	Start string `toml:"start" comment:"Ledger time at height 0."`
 
 	Validators  []Validator  `toml:"validators" comment:"Each from the line that \"carbonledger init node\" printed on its operator's machine."`
-	Parties     []Party      `toml:"parties" comment:"Accounts that exist from the start. Roles: ministry, region, registry, exchange, bank, entity, auditor, timekeeper.\nAn entity names its region, which comes before it."`
+	Parties     []Party      `toml:"parties" comment:"Accounts that exist from the start. Roles: ministry, region, registry, exchange, bank, entity, auditor, timekeeper,\nccer-registry, ccer-exchange, verifier, court, other. Each key is a person's of its own, with all rights; a registry has two.\nAn entity names its region, which comes before it; entities and others have a unified social credit code (uscc), entities\na sector: power (if none is given), steel, cement, aluminium."`
 	Instruments []Instrument `toml:"instruments" comment:"Vintages of allowances, in the order of lists. The vintage is the (last) year of the allowances;\nthe reference price, in yuan a tonne, stands for the close until the first one."`
 	Calendar    Calendar     `toml:"calendar" comment:"The weekdays without trading; Saturdays and Sundays never are trading days."`
 	Parameters  []Parameter  `toml:"parameters,omitempty" comment:"Parameters of the market, each from a day on."`
@@ -52,11 +52,15 @@ type Validator struct {
 
 // Party is an account that exists from the start.
 type Party struct {
-	ID     string   `toml:"id"`
-	Role   string   `toml:"role"`
-	Name   string   `toml:"name"`
-	Region string   `toml:"region,omitempty"`
-	Keys   []string `toml:"keys"`
+	ID     string `toml:"id"`
+	Role   string `toml:"role"`
+	Name   string `toml:"name"`
+	Region string `toml:"region,omitempty"`
+	// USCC is the unified social credit code.
+	USCC   string `toml:"uscc,omitempty"`
+	Sector string `toml:"sector,omitempty"`
+	// Keys are each a person's of its own, with all rights.
+	Keys []string `toml:"keys"`
 }
 
 // Instrument is a vintage of allowances.

@@ -52,7 +52,7 @@ func founding(t testing.TB) tx.Founding {
 	for i, p := range []tx.OpenAccount{
 		{Id: "mee", Role: tx.Ministry, Name: `Ministry of "Ecology"`}, {Id: "region-42", Role: tx.RegionDepartment, Name: "湖北省"},
 		{Id: "registry", Role: tx.Registry, Name: "Registry"}, {Id: "clock", Role: tx.Timekeeper, Name: "Clock"},
-		{Id: "91420000MA49", Role: tx.KeyEmittingEntity, Name: "Power Plant", Region: "region-42"},
+		{Id: "91420000MA49", Role: tx.KeyEmittingEntity, Name: "Power Plant", Region: "region-42", USCC: "91420000000000007C", Sector: tx.Power},
 	} {
 		p.Keys = []tx.ProvenKey{{Key: key(t, tx.Ed25519, byte(50+i))}, {Key: key(t, tx.SM2, byte(70+i))}}
 		f.Parties = append(f.Parties, p)
@@ -196,7 +196,7 @@ func TestReadParties(t *testing.T) {
 		}
 		return path
 	}
-	entity := "[[parties]]\nid = 'e1'\nrole = 'entity'\nname = 'Plant'\nregion = 'elsewhere'\nkeys = ['" + key(t, tx.SM2, 9).String() + "']\n"
+	entity := "[[parties]]\nid = 'e1'\nrole = 'entity'\nname = 'Plant'\nregion = 'elsewhere'\nuscc = '91420000000000007C'\nkeys = ['" + key(t, tx.SM2, 9).String() + "']\n"
 	got, err := ReadParties(mine(entity))
 	if err != nil || len(got) != 1 || got[0].Id != "e1" || got[0].Region != "elsewhere" || got[0].Keys[0].Key.Scheme != tx.SM2 {
 		t.Errorf("ReadParties: %v, %v", got, err)
@@ -204,8 +204,8 @@ func TestReadParties(t *testing.T) {
 	for content, want := range map[string]string{
 		"chain_id = 'a'\n" + entity:                    ":1: chain_id: there is no such field",
 		strings.Replace(entity, "entity", "plant", 1):  ":3: parties[0].role: ",
-		strings.Replace(entity, "sm2:", "sm3:", 1):     ":6: parties[0].keys: ",
-		entity + entity:                                ":8: parties[1].id: ",
+		strings.Replace(entity, "sm2:", "sm3:", 1):     ":7: parties[0].keys: ",
+		entity + entity:                                ":9: parties[1].id: ",
 		strings.Replace(entity, "name = '", "name", 1): ":4: ",
 	} {
 		path := mine(content)

@@ -32,7 +32,7 @@ func Encode(f *tx.Founding) ([]byte, error) {
 	}
 	d.Validators = writtenValidators(f.Validators)
 	for _, p := range f.Parties {
-		q := Party{ID: p.Id, Role: RoleName(p.Role), Name: p.Name, Region: p.Region}
+		q := Party{ID: p.Id, Role: RoleName(p.Role), Name: p.Name, Region: p.Region, USCC: p.USCC, Sector: SectorName(p.Sector)}
 		for _, k := range p.Keys {
 			q.Keys = append(q.Keys, k.Key.String())
 		}

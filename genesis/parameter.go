@@ -1,10 +1,10 @@
 package genesis
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"carbonledger/tx"
 )
@@ -30,10 +30,22 @@ func (b *builder) parameters(d *Document, f *tx.Founding) {
 // parameterValue is what checks the values of a parameter.
 func parameterValue(name string, d *Document) (func(string) error, error) {
 	switch name {
-	case "price.limit.listed", "price.limit.block", "offset.share":
+	case "price.limit.listed", "price.limit.block", "price.limit.bidding", "offset.share", "carryover.rate":
 		return checkShare, nil
-	case "order.listed.below", "order.block.least":
+	case "order.listed.below", "order.block.least", "order.bidding.least", "carryover.base", "prepared.days", "risk.days":
 		return checkWhole, nil
+	case "hours.listed", "hours.block", "hours.bidding":
+		return checkHours, nil
+	case "other.institutions":
+		return oneOf("on", "off"), nil
+	case "forced.order":
+		return oneOf("current-first", "oldest-first"), nil
+	case "pledge.duty":
+		return oneOf("pledge", "duty"), nil
+	case "ccer.old.until", "carryover.from", "carryover.until":
+		return checkDay, nil
+	case "carryover.year", "carryover.sales.since":
+		return checkYear, nil
 	case "composite.weights":
 		return func(s string) error { return checkWeights(s, d) }, nil
 	}
@@ -41,11 +53,18 @@ func parameterValue(name string, d *Document) (func(string) error, error) {
 		return checkPrice, nil
 	}
 	if year, ok := strings.CutPrefix(name, "obligation.deadline."); ok {
-		if n, ok := whole(year); ok && n >= 1000 && n <= 9999 {
+		if checkYear(year) == nil {
 			return checkDay, nil
 		}
 	}
-	return nil, fmt.Errorf("%q is no parameter: use price.limit.listed, price.limit.block, order.listed.below, order.block.least, offset.share, composite.weights, price.reference.INSTRUMENT or obligation.deadline.YEAR", name)
+	if year, ok := strings.CutPrefix(name, "allocation.verified."); ok && checkYear(year) == nil {
+		return checkSectors, nil
+	}
+	// Which operations there are is the ledger's to say.
+	if operation, ok := strings.CutPrefix(name, "persons."); ok && operation != "" {
+		return checkPersons, nil
+	}
+	return nil, fmt.Errorf("%q is no parameter: use price.limit.listed, price.limit.block, order.listed.below, order.block.least, offset.share, composite.weights, price.reference.INSTRUMENT, obligation.deadline.YEAR, or another one that docs/rules.md names", name)
 }
 
 func (d *Document) hasInstrument(code string) bool {
@@ -55,6 +74,64 @@ func (d *Document) hasInstrument(code string) bool {
 		}
 	}
 	return false
+}
+
+// oneOf checks for one of two words.
+func oneOf(a, b string) func(string) error {
+	return func(s string) error {
+		if s != a && s != b {
+			return fmt.Errorf("%q: use %s or %s", s, a, b)
+		}
+		return nil
+	}
+}
+
+func checkYear(s string) error {
+	if n, ok := whole(s); !ok || n < 1000 || n > 9999 {
+		return fmt.Errorf("%q is no year of four digits", s)
+	}
+	return nil
+}
+
+func checkPersons(s string) error {
+	if n, ok := whole(s); !ok || n < 1 || n > 16 {
+		return fmt.Errorf("%q: use 1 to 16 persons", s)
+	}
+	return nil
+}
+
+func checkSectors(s string) error {
+	if s == "none" {
+		return nil
+	}
+	for name := range strings.SplitSeq(s, " ") {
+		if sector, err := ParseSector(name); err != nil || sector == tx.SectorUnspecified {
+			return fmt.Errorf("%q is no sector: use power, steel, cement and aluminium with spaces between, or none", name)
+		}
+	}
+	return nil
+}
+
+// checkHours reads periods such as 09:30-11:30, one after the other.
+func checkHours(s string) error {
+	last := ""
+	for part := range strings.SplitSeq(s, " ") {
+		from, to, ok := strings.Cut(part, "-")
+		if !ok || !isMinute(from) || !isMinute(to) || from < last || to <= from {
+			return fmt.Errorf("%q are no hours: use periods such as \"09:30-11:30 13:00-15:00\", one after the other", s)
+		}
+		last = to
+	}
+	return nil
+}
+
+// isMinute knows 00:00 to 24:00.
+func isMinute(s string) bool {
+	if s == "24:00" {
+		return true
+	}
+	_, err := time.Parse("15:04", s)
+	return err == nil && len(s) == 5
 }
 
 const maxTerm = 10_000 // of a share's numerator and denominator, and of a weight
@@ -67,7 +144,7 @@ func whole(s string) (int64, bool) {
 
 func checkWhole(s string) error {
 	if _, ok := whole(s); !ok {
-		return fmt.Errorf("%q is no number of tonnes such as 100000", s)
+		return fmt.Errorf("%q is no whole number such as 100000", s)
 	}
 	return nil
 }
@@ -104,8 +181,6 @@ func checkPrice(s string) error {
 }
 
 func checkDay(s string) error {
-	if _, err := tx.ParseDay(s); err != nil {
-		return errors.New(err.Error() + ", the last day on which the year's obligation may be met")
-	}
-	return nil
+	_, err := tx.ParseDay(s)
+	return err
 }

@@ -159,17 +159,22 @@ func TestNetwork(t *testing.T) {
 		must(t, err)
 		return raw
 	}
-	hubei, err := tx.NewPrivateKey(tx.Ed25519, bytes.Repeat([]byte{7}, 32))
-	must(t, err)
-	proven, err := tx.ProveKey(w.genesis.Hash(), "hubei", hubei)
-	must(t, err)
+	var proven []tx.ProvenKey
+	for person := range byte(2) {
+		key, err := tx.NewPrivateKey(tx.Ed25519, bytes.Repeat([]byte{7 + person}, 32))
+		must(t, err)
+		p, err := tx.ProveKey(w.genesis.Hash(), "hubei", key)
+		must(t, err)
+		proven = append(proven, p)
+	}
 	open := tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &tx.OpenAccount{Id: "hubei", Role: tx.RegionDepartment, Name: "Hubei",
-		Keys: []tx.ProvenKey{proven}}}}
+		Keys: proven}}}
 	receipts, err := bank.Submit(t.Context(), [][]byte{sign("bank", "r1", deposit(5)), sign("ministry", "r2", open)})
 	must(t, err)
 	if receipts[0].Reason != tx.UnknownCounterparty || receipts[1].Reason != tx.Accepted {
 		t.Fatalf("receipts: %v, %v", receipts[0].Rejection(), receipts[1].Rejection())
 	}
+	awaitMetric(t, w.nodes[0], "carbonledger_height", func(v float64) bool { return v == float64(receipts[1].Height) })
 	must(t, w.nodes[0].CheckBooks())
 	if got := scrape(t, w.nodes[0]); got["carbonledger_conservation_height"] <= 0 || got["carbonledger_conservation_breaks"] != 0 {
 		t.Errorf("the books: %v breaks at height %v", got["carbonledger_conservation_breaks"], got["carbonledger_conservation_height"])

@@ -1,7 +1,8 @@
 package state
 
 import (
-	"encoding/binary"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"carbonledger/tx"
@@ -9,25 +10,41 @@ import (
 
 // account is what rules need to know of a party.
 type account struct {
-	id     string
-	role   tx.Role
-	region string
+	id          string
+	role        tx.Role
+	region      string
+	sector      tx.Sector
+	restriction tx.Restriction
+	closed      bool
+	policies    []tx.Policy
 }
 
-// keyFacts say whose a key is, and since and until which height it may act.
+// keyFacts say whose a key is, what it may do, and since and until when.
 type keyFacts struct {
-	party          string
-	added, revoked uint64 // revoked 0: it may act
+	party, person  string
+	added, revoked uint64 // heights; revoked 0: it may act
+	rights         tx.Right
+	from, until    tx.Instant // until 0: for ever
 }
 
 func (k *keyFacts) encode() []byte {
-	return append(appendNumbers(nil, int64(k.added), int64(k.revoked)), k.party...)
+	b := appendNumbers(nil, int64(k.added), int64(k.revoked), int64(k.rights), int64(k.from), int64(k.until))
+	return append(append(append(b, k.party...), 0), k.person...)
 }
 
 func decodeKeyFacts(b []byte) keyFacts {
+	var added, revoked, rights, from, until int64
+	numbers(b[:40], &added, &revoked, &rights, &from, &until)
+	party, person, _ := strings.Cut(string(b[40:]), "\x00")
 	return keyFacts{
-		added: binary.BigEndian.Uint64(b), revoked: binary.BigEndian.Uint64(b[8:]), party: string(b[16:]),
+		party: party, person: person, added: uint64(added), revoked: uint64(revoked), rights: tx.Right(rights),
+		from: tx.Instant(from), until: tx.Instant(until),
 	}
+}
+
+// valid reports whether the key may act at an instant, unless it was revoked.
+func (k *keyFacts) valid(at tx.Instant) bool {
+	return at >= k.from && (k.until == 0 || at <= k.until)
 }
 
 // accountCache keeps committed accounts and keys decoded between blocks. From
@@ -65,11 +82,15 @@ func (x *exec) account(id string) (account, bool) {
 	}
 	var p tx.Party
 	decode(c.value, &p)
-	a := account{p.Id, p.Role, p.Region}
+	a := accountOf(&p)
 	if !x.accounts.dirty {
 		x.accounts.accounts[p.Id] = a
 	}
 	return a, true
+}
+
+func accountOf(p *tx.Party) account {
+	return account{p.Id, p.Role, p.Region, p.Sector, p.Restriction, p.ClosedHeight != 0, p.Policies}
 }
 
 // keyOwner reads whose a key is.
@@ -91,13 +112,39 @@ func (x *exec) keyOwner(k *tx.PublicKey) (keyFacts, bool) {
 	return f, true
 }
 
-// entity is an account that holds units and money.
+// entity is an open account of a key emitting entity.
 func (x *exec) entity(id string) (account, *tx.Rejection) {
 	a, ok := x.account(id)
-	if !ok || a.role != tx.KeyEmittingEntity {
+	if !ok || a.closed || a.role != tx.KeyEmittingEntity {
 		return a, about(tx.UnknownCounterparty, id)
 	}
 	return a, nil
+}
+
+// trader is an open account that holds allowances and money, and trades.
+func (x *exec) trader(id string) (account, *tx.Rejection) {
+	a, ok := x.account(id)
+	if !ok || a.closed || !slices.Contains(traders, a.role) {
+		return a, about(tx.UnknownCounterparty, id)
+	}
+	return a, nil
+}
+
+// unrestricted refuses what a restriction of the account forbids: NoTrading
+// forbids orders, NoUse all that leaves the account but for its obligation.
+func unrestricted(a *account, from tx.Restriction) *tx.Rejection {
+	if a.restriction >= from {
+		return about(tx.AccountRestricted, a.id)
+	}
+	return nil
+}
+
+// validDocument: a document's number is 1 to 64 characters.
+func validDocument(s string) *tx.Rejection {
+	if !printableText(s, maxDocument) {
+		return about(tx.BadDocument, s)
+	}
+	return nil
 }
 
 // validID: 1 to 24 letters, digits or hyphens.

@@ -17,10 +17,11 @@ type exec struct {
 	height  uint64
 
 	// Of the transaction that runs:
-	asker     account
-	cosigners []tx.Role
-	verified  tx.Verified
-	op        int
+	asker account
+	// own are the signing keys of the asker, others those of other parties.
+	own, others []keyFacts
+	verified    tx.Verified
+	op          int
 
 	accounts accountCache
 }

@@ -16,21 +16,26 @@ type facts struct {
 	openDay      tx.Day // 0: none is open
 	lastDay      tx.Day // last day that was opened
 	pagesMissing uint32 // of the opening position
+	orders       int64  // registered on the open day
+	trades       int64  // recorded on the open day
+	lots         int64  // issued since the founding
 }
 
 func (f *facts) day() tx.Day { return f.time.Day() }
 
 func (f *facts) encode(b []byte) []byte {
 	return appendNumbers(b, int64(f.time), int64(f.version), int64(f.transactions), int64(f.accepted),
-		int64(f.openDay), int64(f.lastDay), int64(f.pagesMissing))
+		int64(f.openDay), int64(f.lastDay), int64(f.pagesMissing), f.orders, f.trades, f.lots)
 }
 
 func decodeFacts(b []byte) facts {
+	var f facts
 	var time, version, transactions, accepted, openDay, lastDay, pages int64
-	numbers(b, &time, &version, &transactions, &accepted, &openDay, &lastDay, &pages)
+	numbers(b, &time, &version, &transactions, &accepted, &openDay, &lastDay, &pages, &f.orders, &f.trades, &f.lots)
 	return facts{
 		time: tx.Instant(time), version: uint32(version), transactions: uint64(transactions), accepted: uint64(accepted),
 		openDay: tx.Day(openDay), lastDay: tx.Day(lastDay), pagesMissing: uint32(pages),
+		orders: f.orders, trades: f.trades, lots: f.lots,
 	}
 }
 

@@ -13,6 +13,11 @@ func (l *Ledger) found() (err error) {
 	defer recovered(&err)
 	x := newExec(l.chain, l.db, facts{time: l.chain.Start, version: l.chain.ProtocolVersion})
 	x.begin()
+	for i := range l.chain.Parameters {
+		if n := x.foundParameter(&l.chain.Parameters[i]); n != nil {
+			return fmt.Errorf("state: genesis: parameter %q: %w", l.chain.Parameters[i].Name, n)
+		}
+	}
 	for i := range l.chain.Parties {
 		if n := x.foundParty(&l.chain.Parties[i]); n != nil {
 			return fmt.Errorf("state: genesis: party %q: %w", l.chain.Parties[i].Id, n)
@@ -21,11 +26,6 @@ func (l *Ledger) found() (err error) {
 	for i := range l.chain.Validators {
 		if n := x.foundValidator(&l.chain.Validators[i]); n != nil {
 			return fmt.Errorf("state: genesis: validator %q: %w", l.chain.Validators[i].Name, n)
-		}
-	}
-	for i := range l.chain.Parameters {
-		if n := x.foundParameter(&l.chain.Parameters[i]); n != nil {
-			return fmt.Errorf("state: genesis: parameter %q: %w", l.chain.Parameters[i].Name, n)
 		}
 	}
 	x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
@@ -49,7 +49,7 @@ func (l *Ledger) found() (err error) {
 // foundParty opens an account that genesis names, of any role. Its keys need no
 // proof: the document's hash is part of every signature.
 func (x *exec) foundParty(o *tx.OpenAccount) *tx.Rejection {
-	if o.Role < tx.Ministry || o.Role > tx.Timekeeper {
+	if o.Role < tx.Ministry || o.Role > tx.OtherInstitution {
 		return about(tx.RoleNotOpenable, o.Role.String())
 	}
 	if n := x.checkAccount(o); n != nil {

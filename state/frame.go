@@ -19,7 +19,8 @@ import (
 // here on the outcome is stored and the reference is used up:
 //
 //  5. The expiry has not passed.
-//  6. Each operation, in order: version, opening position, role, its rule.
+//  6. Each operation, in order: version, opening position, role, right of the
+//     signing keys, number of persons, its rule.
 
 // run executes one transaction of a block and answers with its receipt. The
 // receipt's bytes belong to the caller.
@@ -96,8 +97,7 @@ func (x *exec) admit(v tx.Verified) *tx.Rejection {
 	if !ok {
 		return about(tx.UnknownParty, body.Party)
 	}
-	x.asker, x.cosigners = asker, x.cosigners[:0]
-	own := false
+	x.asker, x.own, x.others = asker, x.own[:0], x.others[:0]
 	signers := v.Signers()
 	for i := range signers {
 		k, ok := x.keyOwner(&signers[i])
@@ -106,17 +106,15 @@ func (x *exec) admit(v tx.Verified) *tx.Rejection {
 			return about(tx.UnknownKey, signers[i].String())
 		case k.revoked != 0:
 			return about(tx.KeyRevoked, signers[i].String()+" of "+k.party)
+		case !k.valid(x.facts.time):
+			return about(tx.KeyNotValid, signers[i].String()+" of "+k.party)
 		case k.party == asker.id:
-			own = true
-			continue
+			x.own = append(x.own, k)
+		default:
+			x.others = append(x.others, k)
 		}
-		other, ok := x.account(k.party)
-		if !ok {
-			panic("state: a key belongs to a party that has no account: " + k.party)
-		}
-		x.cosigners = append(x.cosigners, other.role)
 	}
-	if !own {
+	if len(x.own) == 0 {
 		return about(tx.NotSignedByParty, body.Party)
 	}
 	return nil

@@ -74,11 +74,18 @@ func (x *exec) openDay(o *tx.OpenDay) *tx.Rejection {
 	case o.Day <= x.facts.lastDay:
 		return about(tx.DayAlreadyClosed, o.Day.String())
 	}
+	if x.facts.lastDay != 0 {
+		if _, last := x.settlement(x.facts.lastDay); !last.Reconciled {
+			return about(tx.DayNotReconciled, x.facts.lastDay.String())
+		}
+	}
 	// Past this point the day is open.
+	x.facts.orders, x.facts.trades = 0, 0
 	all := x.turnover()
 	totalsCell, totals := x.yearTotals(o.Day.Year())
 	b := tx.Bulletin{
-		Day: o.Day, YearTonnes: totals.ListedTonnes + totals.BlockTonnes, YearAmount: totals.ListedAmount + totals.BlockAmount,
+		Day: o.Day, YearTonnes: totals.ListedTonnes + totals.BlockTonnes + totals.BiddingTonnes,
+		YearAmount:       totals.ListedAmount + totals.BlockAmount + totals.BiddingAmount,
 		CumulativeTonnes: all.tonnes, CumulativeAmount: all.amount,
 	}
 	for i := range x.chain.Instruments {
@@ -95,7 +102,7 @@ func (x *exec) openDay(o *tx.OpenDay) *tx.Rejection {
 	return nil
 }
 
-// closeDay ends trading and computes closes (domain 5.2): an instrument's close
+// closeDay ends trading, computes closes and settles the day. An instrument's close
 // is the volume-weighted mean of the day's listed trades, half up to a fen, or
 // the previous close where there were none.
 func (x *exec) closeDay(o *tx.CloseDay) *tx.Rejection {
@@ -117,6 +124,7 @@ func (x *exec) closeDay(o *tx.CloseDay) *tx.Rejection {
 	b.Composite.Close = x.compositeOf(&b)
 	b.Closed = true
 	x.setMessage(c, &b)
+	x.settle(o.Day)
 	x.facts.openDay = 0
 	return nil
 }
@@ -161,20 +169,21 @@ func (x *exec) compositeOf(b *tx.Bulletin) tx.Fen {
 	return tx.Fen(halfUp(sum, all))
 }
 
-// book enters a trade into the day's bulletin and the year's totals. fitting
+// book enters a trade into the day's bulletin and the year's totals. Its rule
 // has checked that the sums stay within 63 bits.
-func (x *exec) book(t *tx.SettleTrade, amount tx.Fen, buyer, seller string) {
+func (x *exec) book(t *tx.TradeRecord) {
+	amount := t.Amount
 	c, b := x.bulletin(x.facts.openDay)
 	listed := t.Kind == tx.Listed
 	for i := range b.Instruments {
 		if q := &b.Instruments[i]; q.Instrument == t.Instrument {
-			count(q, t, amount)
+			count(q, t)
 			if listed {
 				price(q, t.Price)
 			}
 		}
 	}
-	count(&b.Composite, t, amount)
+	count(&b.Composite, t)
 	if listed {
 		price(&b.Composite, x.compositeOf(&b))
 	}
@@ -187,12 +196,15 @@ func (x *exec) book(t *tx.SettleTrade, amount tx.Fen, buyer, seller string) {
 
 	totalsCell, totals := x.yearTotals(b.Day.Year())
 	totals.Trades++
-	if listed {
+	switch t.Kind {
+	case tx.Listed:
 		totals.ListedTonnes, totals.ListedAmount = totals.ListedTonnes+t.Tonnes, totals.ListedAmount+amount
-	} else {
+	case tx.BlockTrade:
 		totals.BlockTonnes, totals.BlockAmount = totals.BlockTonnes+t.Tonnes, totals.BlockAmount+amount
+	case tx.Bidding:
+		totals.BiddingTonnes, totals.BiddingAmount = totals.BiddingTonnes+t.Tonnes, totals.BiddingAmount+amount
 	}
-	for _, party := range []string{buyer, seller} {
+	for _, party := range []string{t.Buy.Party, t.Sell.Party} {
 		if c := x.at(yearTraderKey(x.key(), totals.Year, party)); !c.exists() {
 			x.set(c, mark)
 			totals.PartiesTrading++
@@ -203,12 +215,16 @@ func (x *exec) book(t *tx.SettleTrade, amount tx.Fen, buyer, seller string) {
 }
 
 // count adds a trade's volume to a quote.
-func count(q *tx.Quote, t *tx.SettleTrade, amount tx.Fen) {
+func count(q *tx.Quote, t *tx.TradeRecord) {
+	amount := t.Amount
 	q.Trades++
-	if t.Kind == tx.Listed {
+	switch t.Kind {
+	case tx.Listed:
 		q.ListedTonnes, q.ListedAmount = q.ListedTonnes+t.Tonnes, q.ListedAmount+amount
-	} else {
+	case tx.BlockTrade:
 		q.BlockTonnes, q.BlockAmount = q.BlockTonnes+t.Tonnes, q.BlockAmount+amount
+	case tx.Bidding:
+		q.BiddingTonnes, q.BiddingAmount = q.BiddingTonnes+t.Tonnes, q.BiddingAmount+amount
 	}
 }
 

@@ -41,8 +41,10 @@ func history(t testing.TB, seed uint64, blocks int) (*script, [][]byte) {
 		all = append(all, raw)
 		s.apply(raw)
 	}
-	add("registry o: issue to=e0 of=CEA21 t=900000 doc=o ; issue to=e1 of=CEA22 t=900000 doc=o", "exchange o: open-day day=20240102",
-		"bank o: deposit to=e0 fen=9000000000 ; deposit to=e1 fen=9000000000", "hubei o: obligation of=e0 year=2023 t=100000")
+	add("registry o with=hubei: issue to=e0 of=CEA21 t=900000 doc=o ; issue to=e1 of=CEA22 t=900000 doc=o",
+		"e0 o: move of=CEA21 t=600000 to=trading", "e1 o: move of=CEA22 t=600000 to=trading", "exchange o: open-day day=20240102",
+		"bank o: deposit to=e0 fen=9000000000 ; deposit to=e1 fen=9000000000",
+		"verifier o: verification of=e0 year=2023 t=100000", "hubei o: obligation of=e0 year=2023 t=100000")
 	for len(all) < blocks {
 		switch r.IntN(12) {
 		case 0: // noise
@@ -58,6 +60,7 @@ func history(t testing.TB, seed uint64, blocks int) (*script, [][]byte) {
 			day = day.Next()
 			n++
 			add(fmt.Sprintf("exchange d%d: close-day day=%d", n, old), fmt.Sprintf("timekeeper d%d: clock day=%d", n, day))
+			add(s.reconciliation(n, old)...)
 			add(fmt.Sprintf("exchange e%d: open-day day=%d", n, day))
 			continue
 		}
@@ -71,27 +74,59 @@ func history(t testing.TB, seed uint64, blocks int) (*script, [][]byte) {
 	return s, all[:blocks]
 }
 
+// reconciliation states what the ledger itself says of a day, if it closed.
+func (s *script) reconciliation(n int, day tx.Day) []string {
+	v, err := s.ledger.View()
+	s.must(err)
+	defer func() { s.must(v.Close()) }()
+	d, closed, err := v.Settlement(day)
+	s.must(err)
+	if !closed {
+		return nil
+	}
+	var tradable []string
+	for _, i := range d.Tradable {
+		tradable = append(tradable, fmt.Sprintf("%s:%d", i.Instrument, i.Tonnes))
+	}
+	return []string{
+		fmt.Sprintf("exchange t%d: totals day=%d trades=%d t=%d fen=%d tradable=%s", n, day, d.Trades, d.Tonnes, d.Amount, strings.Join(tradable, ",")),
+		fmt.Sprintf("bank t%d: totals day=%d money=%d", n, day, d.Money),
+		fmt.Sprintf("registry t%d: reconcile day=%d", n, day),
+	}
+}
+
 func business(r *rand.Rand, n int) string {
 	entity := func() string { return fmt.Sprintf("e%d", r.IntN(3)) }
 	code := func() string { return []string{"CEA21", "CEA22", "CEA23", "CEA24"}[r.IntN(4)] }
 	ref := fmt.Sprintf("r%d", n-r.IntN(2)*r.IntN(3))
-	switch r.IntN(10) {
+	switch r.IntN(16) {
 	case 0:
-		return fmt.Sprintf("registry %s: issue to=%s of=%s t=%d doc=d%d", ref, entity(), code(), r.IntN(1000), r.IntN(50))
+		return fmt.Sprintf("registry %s with=hubei: issue to=%s of=%s t=%d doc=d%d", ref, entity(), code(), r.IntN(1000)-200, r.IntN(50))
 	case 1:
 		return fmt.Sprintf("bank %s: withdraw from=%s fen=%d", ref, entity(), r.IntN(1_000_000_000))
 	case 2:
-		e := entity()
-		return fmt.Sprintf("%s %s: surrender of=%s t=%d year=%d", e, ref, code(), r.IntN(3000), 2022+r.IntN(3))
+		return fmt.Sprintf("%s %s: surrender of=%s t=%d year=%d app=a%d", entity(), ref, code(), r.IntN(3000), 2022+r.IntN(3), r.IntN(n))
 	case 3:
-		return fmt.Sprintf("registry %s: offset for=%s year=2023 t=%d doc=c%d", ref, entity(), r.IntN(3000), r.IntN(40))
+		return fmt.Sprintf("hubei %s: decide applicant=%s app=a%d approved=yes", ref, entity(), r.IntN(n))
 	case 4:
 		e := entity()
 		return fmt.Sprintf("%s %s: add-key key=k%d ; transfer to=%s of=%s t=%d", e, ref, r.IntN(30), entity(), code(), r.IntN(2000))
 	case 5:
-		return fmt.Sprintf("exchange %s: trade kind=block of=%s price=%d t=%d buy=%s/b%d sell=%s/s%d", ref, code(), 5000+r.IntN(5000), 99_990+r.IntN(30), entity(), n, entity(), n)
+		return fmt.Sprintf("%s %s: move of=%s t=%d to=%s", entity(), ref, code(), r.IntN(9000), []string{"trading", "registry"}[r.IntN(2)])
+	case 6:
+		return fmt.Sprintf("court %s: freeze party=%s of=%s t=%d doc=f%d", ref, entity(), code(), r.IntN(900), r.IntN(20))
+	case 7:
+		return fmt.Sprintf("%s %s: pledge pledgee=bank of=%s t=%d doc=p%d", entity(), ref, code(), r.IntN(900), r.IntN(20))
+	case 8:
+		return fmt.Sprintf("exchange %s: trade kind=block of=%s price=%d t=%d buy=%s/b%d sell=%s/s%d", ref, code(), 5000+r.IntN(5000), 99_990+r.IntN(30), entity(), r.IntN(n), entity(), r.IntN(n))
+	case 9, 10, 11:
+		side, limit := "sell", 6300
+		if r.IntN(2) == 0 {
+			side, limit = "buy", 8700
+		}
+		return fmt.Sprintf("exchange %s: order name=%s/%c%d of=%s side=%s limit=%d t=%d", ref, entity(), side[0], r.IntN(n)/4, code(), side, limit, 1+r.IntN(4000))
 	default:
-		return fmt.Sprintf("exchange %s: trade of=%s price=%d t=%d buy=%s/b%d,quantity:500 sell=%s/s%d,quantity:500", ref, code(), 6300+r.IntN(2500), 1+r.IntN(400), entity(), n/3, entity(), n/2)
+		return fmt.Sprintf("exchange %s: trade of=%s kind=listed price=%d t=%d buy=%s/b%d sell=%s/s%d", ref, code(), 6900+r.IntN(1500), 1+r.IntN(400), entity(), r.IntN(n)/4, entity(), r.IntN(n)/4)
 	}
 }
 

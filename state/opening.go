@@ -2,7 +2,6 @@ package state
 
 import (
 	"crypto/sha256"
-	"slices"
 	"strconv"
 
 	"carbonledger/tx"
@@ -17,7 +16,7 @@ func (x *exec) bringForward(o *tx.BringForward) *tx.Rejection {
 	switch {
 	case x.op > 0 || x.facts.accepted > 0 && !x.openingUntouched():
 		return no(tx.NotFirstBlock)
-	case !slices.Contains(x.cosigners, tx.Ministry):
+	case !x.cosignedByRole(tx.Ministry, tx.RightPrepare|tx.RightApprove):
 		return about(tx.MissingCosignature, tx.Ministry.String())
 	}
 	if n := x.checkOpening(o); n != nil {
@@ -127,7 +126,7 @@ func (x *exec) openHolding(h *tx.OpeningHolding) *tx.Rejection {
 	if _, n := x.instrumentAmount(h.Instrument, h.Tonnes); n != nil {
 		return n
 	}
-	if _, n := x.entity(h.Party); n != nil {
+	if _, n := x.trader(h.Party); n != nil {
 		return n
 	}
 	c, s := x.supply(h.Instrument)
@@ -136,7 +135,7 @@ func (x *exec) openHolding(h *tx.OpeningHolding) *tx.Rejection {
 	}
 	s.broughtForward += int64(h.Tonnes)
 	x.setSupply(c, s)
-	x.add(x.holding(h.Party, h.Instrument), int64(h.Tonnes))
+	x.change(h.Party, h.Instrument, registryAvailable, h.Tonnes)
 	x.add(x.at(keyOf2(x.key(), rangeHoldingAtOld, h.Party, h.Instrument)), int64(h.Tonnes))
 	return nil
 }
@@ -145,7 +144,7 @@ func (x *exec) openMoney(m *tx.OpeningMoney) *tx.Rejection {
 	if m.Amount <= 0 {
 		return short(tx.AmountNotPositive, "fen", 0, m.Amount)
 	}
-	if _, n := x.entity(m.Party); n != nil {
+	if _, n := x.trader(m.Party); n != nil {
 		return n
 	}
 	c, s := x.moneySupply()
@@ -154,7 +153,7 @@ func (x *exec) openMoney(m *tx.OpeningMoney) *tx.Rejection {
 	}
 	s.broughtForward += int64(m.Amount)
 	x.setMoneySupply(c, s)
-	x.add(x.money(m.Party), int64(m.Amount))
+	x.pay(m.Party, m.Amount)
 	x.add(x.at(keyOf1(x.key(), rangeMoneyAtOld, m.Party)), int64(m.Amount))
 	return nil
 }

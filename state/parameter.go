@@ -20,15 +20,56 @@ const (
 	parameterWeights     = "composite.weights"    // CEA22:3 CEA23:2
 	parameterReference   = "price.reference."     // + instrument: 79.42 yuan
 	parameterDeadline    = "obligation.deadline." // + year: 2024-12-31
+
+	parameterBiddingLimit = "price.limit.bidding"   // 10/100: ceiling above, low floor below the previous close
+	parameterBiddingLeast = "order.bidding.least"   // tonnes: what a session offers at least
+	parameterHours        = "hours."                // + listed, block or bidding: 09:30-11:30 13:00-15:00
+	parameterPersons      = "persons."              // + operation: how many persons sign
+	parameterPrepared     = "prepared.days"         // how many days what was prepared waits
+	parameterOthers       = "other.institutions"    // on or off
+	parameterVerified     = "allocation.verified."  // + year: sectors that get their verified emissions
+	parameterForcedOrder  = "forced.order"          // current-first or oldest-first
+	parameterPledgeDuty   = "pledge.duty"           // pledge or duty: which goes first
+	parameterOldCCER      = "ccer.old.until"        // last day for reductions filed before 2017-03-14
+	parameterCarryYear    = "carryover.year"        // the vintage that old ones are exchanged for
+	parameterCarrySince   = "carryover.sales.since" // first year whose trades count
+	parameterCarryBase    = "carryover.base"        // tonnes
+	parameterCarryRate    = "carryover.rate"        // 3/2: of the net sales
+	parameterCarryFrom    = "carryover.from"        // first day for applications
+	parameterCarryUntil   = "carryover.until"       // last day for applications
+	parameterRiskDays     = "risk.days"             // days to the deadline from which a gap is a high risk
 )
 
 var parameterDefaults = map[string]string{
-	parameterListedLimit: "10/100",
-	parameterBlockLimit:  "30/100",
-	parameterListedBelow: "100000",
-	parameterBlockLeast:  "100000",
-	parameterOffsetShare: "5/100",
+	parameterListedLimit:  "10/100",
+	parameterBlockLimit:   "30/100",
+	parameterListedBelow:  "100000",
+	parameterBlockLeast:   "100000",
+	parameterOffsetShare:  "5/100",
+	parameterBiddingLimit: "10/100",
+	parameterBiddingLeast: "100000",
+
+	parameterHours + hoursListed:  "09:30-11:30 13:00-15:00",
+	parameterHours + hoursBlock:   "13:00-15:00",
+	parameterHours + hoursBidding: "09:30-11:30 13:00-15:00",
+
+	parameterPrepared:          "5",
+	parameterOthers:            "off",
+	parameterVerified + "2024": "steel cement aluminium",
+	parameterForcedOrder:       "current-first",
+	parameterPledgeDuty:        "pledge",
+	parameterOldCCER:           "2024-12-31",
+	parameterCarryYear:         "2025",
+	parameterCarrySince:        "2024",
+	parameterCarryBase:         "10000",
+	parameterCarryRate:         "3/2",
+	parameterCarryFrom:         "2026-01-31",
+	parameterCarryUntil:        "2026-06-10",
+	parameterRiskDays:          "30",
 }
+
+// The trade methods by which hours are set.
+const hoursListed, hoursBlock, hoursBidding = "listed", "block", "bidding"
 
 const (
 	maxWeight = 10_000
@@ -51,9 +92,23 @@ func (x *exec) setParameter(o *tx.SetParameter) *tx.Rejection {
 		// The rules of a day stand when it is opened.
 		return short(tx.DayOpen, o.From.String(), x.facts.openDay.Next(), o.From)
 	}
+	if n := x.checkOwnPersons(o); n != nil {
+		return n
+	}
 	// Past this point the parameter is set.
 	x.putParameter(o)
 	return nil
+}
+
+// checkOwnPersons: the ministry does not ask for more persons than it has itself
+// on an operation that it may ask for; it could not take that back.
+func (x *exec) checkOwnPersons(o *tx.SetParameter) *tx.Rejection {
+	operation, is := strings.CutPrefix(o.Name, parameterPersons)
+	if !is || !mayEverAsk(ruleOf[operation], x.asker.role) {
+		return nil
+	}
+	need, _ := parsePersons(o.Value)
+	return x.checkPersonsFor(&x.asker, x.party(x.asker.id).Keys, need)
 }
 
 // checkParameter checks name, day and value; market says that it is one of the
@@ -62,31 +117,65 @@ func (x *exec) checkParameter(o *tx.SetParameter) (market bool, n *tx.Rejection)
 	if !o.From.Valid() {
 		return false, about(tx.BadParameterValue, "day "+strconv.Itoa(int(o.From)))
 	}
-	ok := false
-	switch o.Name {
-	case parameterListedLimit, parameterBlockLimit, parameterOffsetShare:
-		_, ok = parseShare(o.Value)
-	case parameterListedBelow, parameterBlockLeast:
-		_, ok = parseWhole(o.Value)
-	case parameterWeights:
-		market = true
-		_, ok = x.chain.parseWeights(o.Value)
-	default:
-		if code, is := strings.CutPrefix(o.Name, parameterReference); is && x.chain.instrument[code].Code != "" {
-			market = true
-			_, ok = parsePrice(o.Value)
-		} else if year, is := strings.CutPrefix(o.Name, parameterDeadline); is && validYear(year) {
-			_, err := tx.ParseDay(o.Value)
-			ok = err == nil
-		} else {
-			return false, about(tx.UnknownParameter, o.Name)
-		}
+	market, known, ok := x.chain.parameterValue(o.Name, o.Value)
+	if !known {
+		return false, about(tx.UnknownParameter, o.Name)
 	}
 	if !ok || len(o.Value) > maxValue {
 		return market, about(tx.BadParameterValue, o.Name)
 	}
 	return market, nil
 }
+
+// parameterValue says whether a parameter is the exchange's, whether it exists at
+// all, and whether it can have the value.
+func (c *chain) parameterValue(name, value string) (market, known, ok bool) {
+	switch name {
+	case parameterListedLimit, parameterBlockLimit, parameterOffsetShare, parameterBiddingLimit, parameterCarryRate:
+		_, ok = parseShare(value)
+		return false, true, ok
+	case parameterListedBelow, parameterBlockLeast, parameterBiddingLeast, parameterCarryBase, parameterPrepared, parameterRiskDays:
+		n, whole := parseWhole(value)
+		return false, true, whole && n <= maxWhole
+	case parameterOthers:
+		return false, true, value == "on" || value == "off"
+	case parameterForcedOrder:
+		return false, true, value == "current-first" || value == "oldest-first"
+	case parameterPledgeDuty:
+		return false, true, value == "pledge" || value == "duty"
+	case parameterOldCCER, parameterCarryFrom, parameterCarryUntil:
+		_, err := tx.ParseDay(value)
+		return false, true, err == nil
+	case parameterCarryYear, parameterCarrySince:
+		return false, true, validYear(value)
+	case parameterWeights:
+		_, ok = c.parseWeights(value)
+		return true, true, ok
+	case parameterHours + hoursListed, parameterHours + hoursBlock, parameterHours + hoursBidding:
+		_, ok = parseHours(value)
+		return true, true, ok
+	}
+	if code, is := strings.CutPrefix(name, parameterReference); is && c.instrument[code].Code != "" {
+		_, ok = parsePrice(value)
+		return true, true, ok
+	}
+	if year, is := strings.CutPrefix(name, parameterDeadline); is && validYear(year) {
+		_, err := tx.ParseDay(value)
+		return false, true, err == nil
+	}
+	if year, is := strings.CutPrefix(name, parameterVerified); is && validYear(year) {
+		_, ok = parseSectors(value)
+		return false, true, ok
+	}
+	if operation, is := strings.CutPrefix(name, parameterPersons); is && ruleOf[operation] != nil {
+		_, ok = parsePersons(value)
+		return false, true, ok
+	}
+	return false, false, false
+}
+
+// maxWhole keeps whole numbers of parameters within what rules multiply.
+const maxWhole = 1_000_000_000
 
 func validYear(s string) bool {
 	n, err := strconv.Atoi(s)
@@ -142,6 +231,63 @@ func parseShare(s string) (share, bool) {
 func parseWhole(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil && n >= 0 && strconv.FormatInt(n, 10) == s
+}
+
+// parsePersons reads 1 to maxPersons.
+func parsePersons(s string) (int, bool) {
+	n, ok := parseWhole(s)
+	return int(n), ok && n >= 1 && n <= maxPersons
+}
+
+// sectorNames as parameters write them.
+var sectorNames = map[string]tx.Sector{"power": tx.Power, "steel": tx.Steel, "cement": tx.Cement, "aluminium": tx.Aluminium}
+
+// parseSectors reads names with spaces between, or "none".
+func parseSectors(s string) ([]tx.Sector, bool) {
+	if s == "none" {
+		return nil, true
+	}
+	var all []tx.Sector
+	for name := range strings.SplitSeq(s, " ") {
+		sector, known := sectorNames[name]
+		if !known || slices.Contains(all, sector) {
+			return nil, false
+		}
+		all = append(all, sector)
+	}
+	return all, true
+}
+
+// period is a part of a day in minutes after midnight: from its first minute on,
+// until its last has not yet begun.
+type period struct{ from, to int }
+
+// parseHours reads periods such as 09:30-11:30 with spaces between, one after the
+// other.
+func parseHours(s string) ([]period, bool) {
+	var all []period
+	last := 0
+	for part := range strings.SplitSeq(s, " ") {
+		a, b, ok := strings.Cut(part, "-")
+		from, ok1 := parseMinute(a)
+		to, ok2 := parseMinute(b)
+		if !ok || !ok1 || !ok2 || from < last || to <= from {
+			return nil, false
+		}
+		all, last = append(all, period{from, to}), to
+	}
+	return all, true
+}
+
+// parseMinute reads 00:00 to 24:00.
+func parseMinute(s string) (int, bool) {
+	if len(s) != 5 || s[2] != ':' {
+		return 0, false
+	}
+	hour, err1 := strconv.Atoi(s[:2])
+	minute, err2 := strconv.Atoi(s[3:])
+	n := hour*60 + minute
+	return n, err1 == nil && err2 == nil && hour >= 0 && minute >= 0 && minute < 60 && n <= 24*60
 }
 
 func parsePrice(s string) (tx.Fen, bool) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,8 +21,10 @@ import (
 //
 //	PARTY REFERENCE [flag=value …] : operation name=value … ; operation …
 //
-// Flags: by=KEY,KEY (instead of the party's own key), expiry=MS, chain=ID,
-// damage (breaks the signature).
+// Flags: by=KEY,KEY (instead of the party's own keys), with=KEY,KEY (beside them),
+// expiry=MS, chain=ID, damage (breaks the signature), label=NAME (for "again" and
+// for prepared=). An operation is its message's name in lower case with hyphens,
+// its fields have the names of tx.proto or a short one: see scriptops_test.go.
 type script struct {
 	t       testing.TB
 	f       tx.Founding
@@ -34,10 +37,12 @@ type script struct {
 	raws    map[string][]byte
 	reasons map[tx.Reason]bool
 	asked   asked
+	// prepared are the operations that wait, by the id of their transaction.
+	prepared map[string][]tx.Operation
 }
 
 func newScript(t testing.TB) *script {
-	s := &script{t: t, fs: vfs.NewMem(), dir: "ledger", names: map[string]string{}, pages: map[string][]byte{}, raws: map[string][]byte{}, reasons: map[tx.Reason]bool{}, asked: asked{}}
+	s := &script{t: t, fs: vfs.NewMem(), dir: "ledger", names: map[string]string{}, pages: map[string][]byte{}, raws: map[string][]byte{}, reasons: map[tx.Reason]bool{}, asked: asked{}, prepared: map[string][]tx.Operation{}}
 	s.f = tx.Founding{
 		ChainID: "rules", Hash: sha256.Sum256([]byte("genesis of the rules")), ProtocolVersion: 1, ScriptClock: true,
 		FreeTransfers: true, Start: tx.Day(20240102).Start(),
@@ -48,17 +53,47 @@ func newScript(t testing.TB) *script {
 		},
 		Validators: []tx.Validator{s.validator("n1", true)},
 	}
-	for _, p := range []struct {
+	for i, p := range []struct {
 		id, region string
 		role       tx.Role
 	}{
 		{"ministry", "", tx.Ministry}, {"registry", "", tx.Registry}, {"exchange", "", tx.Exchange}, {"bank", "", tx.SettlementBank},
 		{"timekeeper", "", tx.Timekeeper}, {"hubei", "", tx.RegionDepartment}, {"hunan", "", tx.RegionDepartment},
+		{"ccer-registry", "", tx.CCERRegistry}, {"ccer-exchange", "", tx.CCERExchange}, {"verifier", "", tx.VerificationBody}, {"court", "", tx.Court},
 		{"e0", "hubei", tx.KeyEmittingEntity}, {"e1", "hubei", tx.KeyEmittingEntity}, {"e2", "hunan", tx.KeyEmittingEntity},
 	} {
-		s.f.Parties = append(s.f.Parties, tx.OpenAccount{Id: p.id, Role: p.role, Name: "test " + p.id, Region: p.region, Keys: []tx.ProvenKey{{Key: s.key(p.id).Public()}}})
+		o := tx.OpenAccount{Id: p.id, Role: p.role, Name: "test " + p.id, Region: p.region}
+		if p.role == tx.KeyEmittingEntity {
+			o.USCC = uscc(i)
+		}
+		for _, key := range s.keysOf(p.id) {
+			o.Keys = append(o.Keys, tx.ProvenKey{Key: key.Public()})
+		}
+		s.f.Parties = append(s.f.Parties, o)
+	}
+	for _, kind := range []string{"listed", "block", "bidding"} {
+		s.f.Parameters = append(s.f.Parameters, tx.SetParameter{Name: "hours." + kind, From: s.f.Start.Day(), Value: "00:00-24:00"})
 	}
 	return s
+}
+
+// uscc is the n-th code that belongs to nobody.
+func uscc(n int) string {
+	first := fmt.Sprintf("9142000000%07d", n)
+	check, _ := tx.CheckUSCC(first)
+	return first + string(check)
+}
+
+// twoPersons are the parties whose operations need two persons: each has a second
+// key, of another person, PARTY/2, and both sign unless a line says otherwise.
+var twoPersons = []string{"registry", "hubei", "hunan", "ccer-registry"}
+
+func (s *script) keysOf(party string) []tx.PrivateKey {
+	keys := []tx.PrivateKey{s.key(party)}
+	if slices.Contains(twoPersons, party) {
+		keys = append(keys, s.key(party+"/2"))
+	}
+	return keys
 }
 
 // key is derived from its name, so that a run can be repeated byte for byte.
@@ -130,6 +165,10 @@ func (s *script) found(d *datadriven.TestData) {
 		switch a.Key {
 		case "wall":
 			s.f.ScriptClock = false
+		case "carry": // vintages up to the one that old ones are exchanged for
+			s.f.Instruments = append(s.f.Instruments, tx.Instrument{Code: "CEA24", Vintage: 2024, ReferencePrice: 9000}, tx.Instrument{Code: "CEA25", Vintage: 2025})
+		case "hours": // those of the market, not round the clock
+			s.f.Parameters = nil
 		case "lawful":
 			s.f.FreeTransfers = false
 		case "closed":
@@ -244,7 +283,7 @@ func (s *script) transaction(d *datadriven.TestData, line string) []byte {
 		s.t.Fatalf("%s: not a transaction: %s", d.Pos, line)
 	}
 	body := &tx.Body{ChainId: s.f.ChainID, Party: w[0], Reference: strings.ReplaceAll(w[1], "_", " ")}
-	keys, label, damage := []tx.PrivateKey{s.key(w[0])}, w[0]+"/"+w[1], false
+	keys, label, damage := s.keysOf(w[0]), w[0]+"/"+w[1], false
 	for _, flag := range w[2:] {
 		name, value, _ := strings.Cut(flag, "=")
 		switch name {
@@ -254,6 +293,10 @@ func (s *script) transaction(d *datadriven.TestData, line string) []byte {
 				if k != "" {
 					keys = append(keys, s.key(k))
 				}
+			}
+		case "with":
+			for k := range strings.SplitSeq(value, ",") {
+				keys = append(keys, s.key(k))
 			}
 		case "expiry":
 			body.Expiry = s.f.Start + tx.Instant(whole(value))
@@ -299,7 +342,7 @@ func whole(s string) int64 {
 // Rules whose reasons have a place elsewhere.
 var elsewhere = map[tx.Reason]string{
 	tx.TooLarge:              "FuzzApply's seeds and TestTooLarge: 60,001 bytes are no readable test data",
-	tx.TooManyKeys:           "TestTooManyKeys: 65 keys are no readable test data",
+	tx.TooManyKeys:           "showTooManyKeys: 65 keys are no readable test data",
 	tx.OperationNotInVersion: "no operation is newer than version 1: the frame's test comes with the first that is",
 }
 
@@ -317,6 +360,8 @@ func TestRules(t *testing.T) {
 			given[r] = true
 		}
 	})
+	t.Run("rows of the table", func(t *testing.T) { showFrame(t, all) })
+	t.Run("rows with too many keys", func(t *testing.T) { showTooManyKeys(t, all) })
 	for _, r := range tx.Reasons() {
 		if _, there := elsewhere[r]; !given[r] && !there {
 			t.Errorf("no file of testdata/rules shows %s", r)

@@ -2,17 +2,36 @@ package state_test
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
-	"carbonledger/state"
 	"carbonledger/tx"
 
 	"github.com/cockroachdb/datadriven"
 )
 
-// operation reads "deposit party=e0 amount=100".
+// shortNames of operations and fields in scripts.
+var shortNames = map[string]string{
+	"issue": "issue-allowances", "offset": "book-offset", "obligation": "set-obligation", "clock": "set-clock", "parameter": "set-parameter",
+	"version": "set-protocol-version", "account": "open-account", "trade": "record-trade", "order": "register-order", "policy": "set-policy",
+	"validator": "set-validator", "bring-page": "bring-forward-page", "verification": "record-verification", "deduction": "record-deduction",
+	"behalf": "surrender-on-behalf", "decide": "decide-application", "force": "force-surrender", "repay": "repay-receivable", "move": "move-holding",
+	"restrict": "restrict-account", "merge": "merge-accounts", "close": "close-account", "change": "change-account", "by-law": "transfer-by-law",
+	"announce": "announce-bidding", "conclude": "conclude-bidding", "suspend": "suspend-trading", "totals": "state-totals", "trade-ccer": "trade-ccer",
+	"reduction": "register-reduction", "cancel": "cancel-voluntarily", "carry-over": "apply-carry-over",
+}
+
+var shortFields = map[string][]string{
+	"of": {"instrument", "entity", "batch"}, "t": {"tonnes"}, "doc": {"document", "cancellation", "registration"}, "fen": {"amount"},
+	"to": {"to", "party"}, "from": {"from", "party"}, "for": {"entity", "beneficiary"}, "n": {"version", "persons"}, "app": {"application"},
+	"table": {"table_sha256", "report_sha256"}, "money": {"money"},
+}
+
+// operation reads "deposit to=e0 fen=100".
 func (s *script) operation(d *datadriven.TestData, asker, text string) tx.Operation {
 	w := strings.Fields(text)
 	a := map[string]string{}
@@ -20,69 +39,181 @@ func (s *script) operation(d *datadriven.TestData, asker, text string) tx.Operat
 		name, value, _ := strings.Cut(x, "=")
 		a[name] = value
 	}
-	text32 := func(name string) string { return strings.ReplaceAll(a[name], "_", " ") }
-	n := func(name string) int64 {
-		if a[name] == "" {
-			return 0
-		}
-		return whole(a[name])
+	name := w[0]
+	if long, short := shortNames[name]; short {
+		name = long
 	}
-	switch w[0] {
-	case "deposit":
-		return op(&tx.Operation_Deposit{Deposit: &tx.Deposit{Party: a["to"], Amount: tx.Fen(n("fen"))}})
-	case "withdraw":
-		return op(&tx.Operation_Withdraw{Withdraw: &tx.Withdraw{Party: a["from"], Amount: tx.Fen(n("fen"))}})
-	case "issue":
-		return op(&tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{To: a["to"], Instrument: a["of"], Tonnes: tx.Tonnes(n("t")), Document: text32("doc")}})
-	case "transfer":
-		return op(&tx.Operation_Transfer{Transfer: &tx.Transfer{To: a["to"], Instrument: a["of"], Tonnes: tx.Tonnes(n("t"))}})
-	case "surrender":
-		return op(&tx.Operation_Surrender{Surrender: &tx.Surrender{Instrument: a["of"], Tonnes: tx.Tonnes(n("t")), Year: tx.Year(n("year"))}})
-	case "offset":
-		return op(&tx.Operation_BookOffset{BookOffset: &tx.BookOffset{Entity: a["for"], Year: tx.Year(n("year")), Tonnes: tx.Tonnes(n("t")), Cancellation: text32("doc")}})
-	case "obligation":
-		return op(&tx.Operation_SetObligation{SetObligation: &tx.SetObligation{Entity: a["of"], Year: tx.Year(n("year")), Tonnes: tx.Tonnes(n("t"))}})
-	case "close-year":
-		return op(&tx.Operation_CloseYear{CloseYear: &tx.CloseYear{Year: tx.Year(n("year"))}})
-	case "open-day":
-		return op(&tx.Operation_OpenDay{OpenDay: &tx.OpenDay{Day: tx.Day(n("day"))}})
-	case "close-day":
-		return op(&tx.Operation_CloseDay{CloseDay: &tx.CloseDay{Day: tx.Day(n("day"))}})
-	case "clock":
-		at := s.f.Start + tx.Instant(n("ms"))
-		if a["day"] != "" {
-			at = tx.Day(n("day")).Start()
-		}
-		return op(&tx.Operation_SetClock{SetClock: &tx.SetClock{Time: at}})
-	case "parameter":
-		return op(&tx.Operation_SetParameter{SetParameter: &tx.SetParameter{Name: a["name"], From: tx.Day(n("from")), Value: text32("value")}})
-	case "version":
-		return op(&tx.Operation_SetProtocolVersion{SetProtocolVersion: &tx.SetProtocolVersion{Version: uint32(n("n"))}})
-	case "none":
+	if name == "none" {
 		return tx.Operation{}
 	}
-	return s.rarer(d, asker, w[0], a)
+	if o, rare := s.rarer(d, asker, name, a, text); rare {
+		return o
+	}
+	for _, wrapper := range (*tx.Operation)(nil).XXX_OneofWrappers() {
+		t := reflect.TypeOf(wrapper).Elem()
+		if kebab(protoName(t.Field(0))) != name {
+			continue
+		}
+		v := reflect.New(t)
+		m := reflect.New(t.Field(0).Type.Elem())
+		v.Elem().Field(0).Set(m)
+		for field, value := range a {
+			s.setField(d, m.Elem(), field, value)
+		}
+		return op(v.Interface())
+	}
+	d.Fatalf(s.t, "no operation %s", w[0])
+	return tx.Operation{}
 }
 
-// rarer reads the operations that carry keys, orders and pages.
-func (s *script) rarer(d *datadriven.TestData, asker, verb string, a map[string]string) tx.Operation {
+func protoName(f reflect.StructField) string {
+	for part := range strings.SplitSeq(f.Tag.Get("protobuf"), ",") {
+		if name, is := strings.CutPrefix(part, "name="); is {
+			return name
+		}
+	}
+	return ""
+}
+
+func kebab(s string) string { return strings.ReplaceAll(s, "_", "-") }
+
+// setField sets a field of a message by its name in tx.proto, or a short one.
+// Enumerations have the end of their value's name, bytes are hexadecimal, or the
+// SHA-256 of a word after "sha:", or the id of a transaction after "id:".
+func (s *script) setField(d *datadriven.TestData, m reflect.Value, field, value string) {
+	names := append([]string{field, strings.ReplaceAll(field, "-", "_")}, shortFields[field]...)
+	for i := range m.NumField() {
+		if !slices.Contains(names, protoName(m.Type().Field(i))) {
+			continue
+		}
+		f := m.Field(i)
+		switch f.Kind() {
+		case reflect.String:
+			f.SetString(strings.ReplaceAll(value, "_", " "))
+		case reflect.Bool:
+			f.SetBool(value == "yes" || value == "")
+		case reflect.Int64:
+			f.SetInt(whole(value))
+		case reflect.Uint32, reflect.Uint64:
+			f.SetUint(uint64(whole(value)))
+		case reflect.Int32:
+			f.SetInt(int64(s.enumeration(d, f, value)))
+		case reflect.Slice:
+			s.setSlice(d, f, value)
+		default:
+			if order, is := f.Addr().Interface().(*tx.OrderName); is {
+				order.Party, order.Reference, _ = strings.Cut(value, "/")
+				return
+			}
+			d.Fatalf(s.t, "a script cannot set %s", field)
+		}
+		return
+	}
+	d.Fatalf(s.t, "no field %s", field)
+}
+
+// enumeration reads a number, or the end of a value's name in lower case.
+func (s *script) enumeration(d *datadriven.TestData, f reflect.Value, value string) int32 {
+	if n, err := strconv.Atoi(value); err == nil {
+		return int32(n)
+	}
+	end := "_" + strings.ToUpper(strings.ReplaceAll(value, "-", "_"))
+	for n := int32(0); n < 64; n++ {
+		f.SetInt(int64(n))
+		if e, is := f.Interface().(fmt.Stringer); is && strings.HasSuffix(e.String(), end) {
+			return n
+		}
+	}
+	d.Fatalf(s.t, "no value %s", value)
+	return 0
+}
+
+// setSlice reads bytes, or INSTRUMENT:TONNES with commas between.
+func (s *script) setSlice(d *datadriven.TestData, f reflect.Value, value string) {
+	if totals, is := f.Addr().Interface().(*[]tx.InstrumentTotal); is {
+		for part := range strings.SplitSeq(value, ",") {
+			code, n, _ := strings.Cut(part, ":")
+			*totals = append(*totals, tx.InstrumentTotal{Instrument: code, Tonnes: tx.Tonnes(whole(n))})
+		}
+		return
+	}
+	if word, is := strings.CutPrefix(value, "sha:"); is {
+		sum := sha256.Sum256([]byte(word))
+		f.SetBytes(sum[:])
+		return
+	}
+	if label, is := strings.CutPrefix(value, "id:"); is {
+		id, err := tx.TransactionID(s.f.Hash, s.raws[label])
+		if err != nil {
+			id = sha256.Sum256([]byte(label)) // of nothing
+		}
+		f.SetBytes(id[:])
+		return
+	}
+	b, err := hex.DecodeString(value)
+	if err != nil {
+		d.Fatalf(s.t, "%s: %v", value, err)
+	}
+	f.SetBytes(b)
+}
+
+// rarer reads the operations that carry keys, orders, pages or operations, and
+// gives an issue what all have in common.
+func (s *script) rarer(d *datadriven.TestData, asker, verb string, a map[string]string, text string) (tx.Operation, bool) {
 	switch verb {
-	case "account":
-		o := &tx.OpenAccount{Id: strings.ReplaceAll(a["id"], "_", " "), Role: tx.Role(tx.Role_value["ROLE_"+strings.ToUpper(a["role"])]), Name: "test", Region: a["region"]}
+	case "set-clock":
+		at := s.f.Start
+		if a["ms"] != "" {
+			at += tx.Instant(whole(a["ms"]))
+		}
+		if a["day"] != "" {
+			at = tx.Day(whole(a["day"])).Start()
+		}
+		if a["minute"] != "" {
+			at += tx.Instant(whole(a["minute"]) * 60_000)
+		}
+		return op(&tx.Operation_SetClock{SetClock: &tx.SetClock{Time: at}}), true
+	case "issue-allowances":
+		if _, given := a["stage"]; !given {
+			a["stage"] = "adjustment"
+		}
+		if _, given := a["table"]; !given {
+			a["table"] = "sha:table"
+		}
+	case "record-verification":
+		if _, given := a["table"]; !given {
+			a["table"] = "sha:report"
+		}
+	case "open-account":
+		o := &tx.OpenAccount{Id: strings.ReplaceAll(a["id"], "_", " "), Role: tx.Role(tx.Role_value["ROLE_"+strings.ToUpper(strings.ReplaceAll(a["role"], "-", "_"))]), Name: "test", Region: a["region"], USCC: a["uscc"]}
 		if name, given := a["name"]; given {
 			o.Name = name
 		}
-		for k := range strings.SplitSeq(a["keys"], ",") {
-			if k != "" {
-				o.Keys = append(o.Keys, s.proven(o.Id, k))
+		if n, given := strings.CutPrefix(a["uscc"], "#"); given {
+			o.USCC = uscc(int(whole(n)))
+		}
+		o.Sector = tx.Sector(tx.Sector_value["SECTOR_"+strings.ToUpper(a["sector"])])
+		o.Keys = s.provenAll(o.Id, a["keys"])
+		return op(&tx.Operation_OpenAccount{OpenAccount: o}), true
+	case "recover-keys":
+		o := &tx.RecoverKeys{Party: a["party"], Keys: s.provenAll(a["party"], a["keys"]), Document: a["doc"]}
+		return op(&tx.Operation_RecoverKeys{RecoverKeys: o}), true
+	case "add-key":
+		return op(&tx.Operation_AddKey{AddKey: &tx.AddKey{Key: s.proven(asker, a["key"])}}), true
+	case "revoke-key":
+		return op(&tx.Operation_RevokeKey{RevokeKey: &tx.RevokeKey{Key: s.key(a["key"]).Public()}}), true
+	case "prepare": // prepare [operation] [operation]
+		o := new(tx.Prepare)
+		_, inner, _ := strings.Cut(text, " ")
+		for part := range strings.SplitSeq(inner, "]") {
+			if part = strings.TrimLeft(part, " ["); part != "" {
+				o.Operations = append(o.Operations, s.operation(d, asker, part))
 			}
 		}
-		return op(&tx.Operation_OpenAccount{OpenAccount: o})
-	case "add-key":
-		return op(&tx.Operation_AddKey{AddKey: &tx.AddKey{Key: s.proven(asker, a["key"])}})
-	case "revoke-key":
-		return op(&tx.Operation_RevokeKey{RevokeKey: &tx.RevokeKey{Key: s.key(a["key"]).Public()}})
-	case "validator":
+		return op(&tx.Operation_Prepare{Prepare: o}), true
+	case "register-order":
+		return op(&tx.Operation_RegisterOrder{RegisterOrder: &tx.RegisterOrder{Order: s.order(a)}}), true
+	case "set-validator":
 		v := s.validator(a["name"], a["voter"] != "no")
 		if a["site"] != "" {
 			v.Site = strings.ReplaceAll(a["site"], "_", " ")
@@ -94,22 +225,26 @@ func (s *script) rarer(d *datadriven.TestData, asker, verb string, a map[string]
 		if a["incarnation"] != "" {
 			v.IncarnationSha256 = s.validator(a["incarnation"], true).IncarnationSha256
 		}
-		return op(&tx.Operation_SetValidator{SetValidator: &tx.SetValidator{Validator: v}})
-	case "remove-validator":
-		return op(&tx.Operation_RemoveValidator{RemoveValidator: &tx.RemoveValidator{Name: a["name"]}})
+		return op(&tx.Operation_SetValidator{SetValidator: &tx.SetValidator{Validator: v}}), true
 	case "bring-forward":
-		return op(&tx.Operation_BringForward{BringForward: s.opening(a)})
-	case "bring-page":
+		return op(&tx.Operation_BringForward{BringForward: s.opening(a)}), true
+	case "bring-forward-page":
 		page, known := s.pages[a["page"]]
 		if !known {
 			page = []byte(a["page"])
 		}
-		return op(&tx.Operation_BringForwardPage{BringForwardPage: &tx.BringForwardPage{Page: page}})
-	case "trade":
-		return op(&tx.Operation_SettleTrade{SettleTrade: s.trade(a)})
+		return op(&tx.Operation_BringForwardPage{BringForwardPage: &tx.BringForwardPage{Page: page}}), true
 	}
-	s.t.Fatalf("%s: no operation %s", d.Pos, verb)
-	return tx.Operation{}
+	return tx.Operation{}, false
+}
+
+func (s *script) provenAll(party, names string) (all []tx.ProvenKey) {
+	for k := range strings.SplitSeq(names, ",") {
+		if k != "" {
+			all = append(all, s.proven(party, k))
+		}
+	}
+	return all
 }
 
 // op puts an operation into its envelope; its case of the oneof has no name
@@ -120,8 +255,11 @@ func op(o any) (operation tx.Operation) {
 }
 
 // proven proves a key for a party; "!k" spoils the proof, "small" is a key of
-// small order, with the proof of nobody.
-func (s *script) proven(party, name string) tx.ProvenKey {
+// small order, with the proof of nobody. After the name, each after a colon:
+// rights as a number, the person, first and last instant of validity in
+// milliseconds after the founding.
+func (s *script) proven(party, text string) tx.ProvenKey {
+	name, rest, _ := strings.Cut(text, ":")
 	bad := strings.HasPrefix(name, "!")
 	k, err := tx.ProveKey(s.f.Hash, party, s.key(strings.TrimPrefix(name, "!")))
 	s.must(err)
@@ -132,6 +270,17 @@ func (s *script) proven(party, name string) tx.ProvenKey {
 		// The neutral element signs everything: R is neutral and S is zero.
 		k.Key.Key = append([]byte{1}, make([]byte, 31)...)
 		k.Proof = append([]byte{1}, make([]byte, 63)...)
+	}
+	part := strings.Split(rest+":::", ":")
+	if part[0] != "" {
+		k.Rights = uint32(whole(part[0]))
+	}
+	k.Person = part[1]
+	if part[2] != "" {
+		k.ValidFrom = s.f.Start + tx.Instant(whole(part[2]))
+	}
+	if part[3] != "" {
+		k.ValidUntil = s.f.Start + tx.Instant(whole(part[3]))
 	}
 	return k
 }
@@ -169,135 +318,33 @@ func (s *script) opening(a map[string]string) *tx.BringForward {
 	return o
 }
 
-// trade reads kind= of= price= t= and buy=PARTY/REFERENCE[,limit=…]; an order
-// fits its trade unless it says otherwise.
-func (s *script) trade(a map[string]string) *tx.SettleTrade {
-	t := &tx.SettleTrade{Kind: tx.Listed, Instrument: a["of"], Price: tx.Fen(whole(a["price"])), Tonnes: tx.Tonnes(whole(a["t"]))}
-	if a["kind"] == "block" {
-		t.Kind = tx.BlockTrade
-	}
-	t.Buy, t.Sell = s.order(t, tx.Buy, a["buy"]), s.order(t, tx.Sell, a["sell"])
-	return t
-}
-
-func (s *script) order(t *tx.SettleTrade, side tx.Side, text string) tx.SignedOrder {
-	first, rest, _ := strings.Cut(text, ",")
-	party, reference, _ := strings.Cut(first, "/")
+// order reads name=PARTY/REFERENCE of= side=buy|sell limit= t= and, where it is
+// not today's listed order of this chain under the party's own key, day= chain=
+// key= kind=listed|block|bidding session=.
+func (s *script) order(a map[string]string) tx.SignedOrder {
+	party, reference, _ := strings.Cut(a["name"], "/")
 	o := &tx.OrderBody{
-		ChainId: s.f.ChainID, Party: party, Reference: reference, Instrument: t.Instrument, Side: side,
-		LimitPrice: t.Price, Quantity: t.Tonnes, Day: s.ledger.Head().Day,
+		ChainId: s.f.ChainID, Party: party, Reference: reference, Instrument: a["of"], Side: tx.Buy,
+		LimitPrice: tx.Fen(whole(a["limit"])), Quantity: tx.Tonnes(whole(a["t"])), Day: s.ledger.Head().Day, Kind: tx.Listed, Session: a["session"],
 	}
 	key := s.key(party)
-	for _, x := range strings.Split(rest, ",") {
-		name, value, _ := strings.Cut(x, ":")
+	for name, value := range a {
 		switch name {
-		case "limit":
-			o.LimitPrice = tx.Fen(whole(value))
-		case "quantity":
-			o.Quantity = tx.Tonnes(whole(value))
+		case "side":
+			if value == "sell" {
+				o.Side = tx.Sell
+			}
 		case "day":
 			o.Day = tx.Day(whole(value))
 		case "chain":
 			o.ChainId = value
-		case "of":
-			o.Instrument = value
 		case "key":
 			key = s.key(value)
-		case "turned":
-			o.Side = tx.Buy + tx.Sell - side
+		case "kind":
+			o.Kind = map[string]tx.TradeKind{"listed": tx.Listed, "block": tx.BlockTrade, "bidding": tx.Bidding}[value]
 		}
 	}
 	signed, err := tx.NewOrder(s.f.Hash, o, key)
 	s.must(err)
 	return signed
-}
-
-// show answers queries.
-func (s *script) show(d *datadriven.TestData) string {
-	v, err := s.ledger.View()
-	s.must(err)
-	defer func() { s.must(v.Close()) }()
-	var out strings.Builder
-	arg := func(n int) string {
-		if n < len(d.CmdArgs) {
-			return d.CmdArgs[n].Key
-		}
-		return ""
-	}
-	line := func(x any, err error) {
-		s.must(err)
-		fmt.Fprintln(&out, strings.TrimSpace(fmt.Sprint(x)))
-	}
-	switch arg(0) {
-	case "head":
-		h := v.Head()
-		line(fmt.Sprintf("height %d, day %s, open day %s, version %d, transactions %d, pages missing %d", h.Height, h.Day, h.OpenDay, h.ProtocolVersion, h.Transactions, h.OpeningPagesMissing), nil)
-	case "holdings":
-		all, total, next, err := v.Holdings(arg(1), "", "", 100)
-		for i := range all {
-			line(&all[i], err)
-		}
-		line(fmt.Sprintf("total %d%s", total, next), err)
-	case "money":
-		all, total, next, err := v.Money(arg(1), "", 100)
-		for i := range all {
-			line(&all[i], err)
-		}
-		line(fmt.Sprintf("total %d%s", total, next), err)
-	case "bulletin":
-		b, ok, err := v.Bulletin(tx.Day(whole(arg(1))))
-		line(fmt.Sprintf("found %v closed %v year %d/%d cumulative %d/%d", ok, b.Closed, b.YearTonnes, b.YearAmount, b.CumulativeTonnes, b.CumulativeAmount), err)
-		for i := range b.Instruments {
-			line(&b.Instruments[i], nil)
-		}
-		line(&b.Composite, nil)
-	case "year-totals":
-		t, _, err := v.YearTotals(tx.Year(whole(arg(1))))
-		line(&t, err)
-	case "obligations":
-		s.showObligations(v, tx.Year(whole(arg(1))), line)
-	case "party":
-		p, ok, err := v.Party(arg(1))
-		line(fmt.Sprintf("found %v %s %s region=%q opened %d", ok, p.Id, p.Role, p.Region, p.OpenedHeight), err)
-		for _, k := range p.Keys {
-			line(fmt.Sprintf("%s added %d revoked %d", k.Key.String(), k.AddedHeight, k.RevokedHeight), nil)
-		}
-	case "fill":
-		f, ok, err := v.OrderFill(arg(1), arg(2))
-		line(fmt.Sprintf("found %v %d of %d", ok, f.Filled, f.Quantity), err)
-	case "parameters":
-		all, err := v.Parameters()
-		for i := range all {
-			line(&all[i], err)
-		}
-	case "validators":
-		all, err := v.Validators()
-		for i := range all {
-			line(fmt.Sprintf("%s of %s voter %v", all[i].Name, all[i].Site, all[i].Voter), err)
-		}
-	case "receipt":
-		id, err := tx.TransactionID(s.f.Hash, s.raws[arg(1)])
-		s.must(err)
-		r, ok, err := v.Receipt(id)
-		line(fmt.Sprintf("stored %v %s", ok, s.receipt(&r)), err)
-	case "conservation":
-		c, err := v.Conservation()
-		line(&c, err)
-	default:
-		s.t.Fatalf("%s: nothing to show of %q", d.Pos, arg(0))
-	}
-	return out.String()
-}
-
-func (s *script) showObligations(v *state.View, year tx.Year, line func(any, error)) {
-	all, _, _, err := v.Obligations(year, "", "", "", 100)
-	for i := range all {
-		line(&all[i], err)
-	}
-	regions, err := v.RegionObligations(year)
-	for i := range regions {
-		line(&regions[i], err)
-	}
-	y, _, err := v.YearObligation(year)
-	line(&y, err)
 }

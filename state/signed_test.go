@@ -61,14 +61,21 @@ func (g *signer) nested(party string, o *tx.Operation) {
 		for i := range o.OpenAccount.Keys {
 			prove(o.OpenAccount.Id, &o.OpenAccount.Keys[i])
 		}
-	case *tx.Operation_SettleTrade:
-		for _, signed := range []*tx.SignedOrder{&o.SettleTrade.Buy, &o.SettleTrade.Sell} {
-			var body tx.OrderBody
-			if body.Unmarshal(signed.Body) == nil {
-				order, err := tx.NewOrder(g.s.f.Hash, &body, g.s.key(body.Party))
-				g.s.must(err)
-				*signed = order
-			}
+	case *tx.Operation_RecoverKeys:
+		for i := range o.RecoverKeys.Keys {
+			prove(o.RecoverKeys.Party, &o.RecoverKeys.Keys[i])
+		}
+	case *tx.Operation_Prepare:
+		for i := range o.Prepare.Operations {
+			g.nested(party, &o.Prepare.Operations[i])
+		}
+	case *tx.Operation_RegisterOrder:
+		signed := &o.RegisterOrder.Order
+		var body tx.OrderBody
+		if body.Unmarshal(signed.Body) == nil {
+			order, err := tx.NewOrder(g.s.f.Hash, &body, g.s.key(body.Party))
+			g.s.must(err)
+			*signed = order
 		}
 	}
 }
@@ -84,7 +91,9 @@ func strange() (all []tx.Operation) {
 	}
 	long := tx.PublicKey{Scheme: tx.Ed25519, Key: make([]byte, 50_000)}
 	all = append(all, op(&tx.Operation_RevokeKey{RevokeKey: &tx.RevokeKey{Key: long}}),
-		op(&tx.Operation_SettleTrade{SettleTrade: &tx.SettleTrade{Instrument: "CEA21", Price: 7000, Tonnes: 100_000}}),
+		op(&tx.Operation_RecordTrade{RecordTrade: &tx.RecordTrade{Instrument: "CEA21", Price: 7000, Tonnes: 100_000}}),
+		op(&tx.Operation_RegisterOrder{RegisterOrder: &tx.RegisterOrder{}}), op(&tx.Operation_Prepare{Prepare: &tx.Prepare{}}),
+		op(&tx.Operation_TransferByLaw{TransferByLaw: &tx.TransferByLaw{Kind: tx.Correction, From: "e0", To: "e1", Instrument: "CEA21", Tonnes: 1<<63 - 1, Document: "d", Corrects: []byte{1}}}),
 		op(&tx.Operation_SetClock{SetClock: &tx.SetClock{Time: 1<<63 - 1}}),
 		op(&tx.Operation_OpenDay{OpenDay: &tx.OpenDay{Day: -1}}), op(&tx.Operation_CloseYear{CloseYear: &tx.CloseYear{Year: -2_000_000}}),
 		op(&tx.Operation_SetObligation{SetObligation: &tx.SetObligation{Entity: "e0", Year: 2023, Tonnes: 1<<63 - 1}}),
@@ -205,7 +214,7 @@ func TestTooManyKeys(t *testing.T) {
 	try(0, tx.TooManyKeys, add("e0", "e0", 63))
 	revoke := op(&tx.Operation_RevokeKey{RevokeKey: &tx.RevokeKey{Key: s.key("many e05").Public()}})
 	try(0, tx.TooManyKeys, revoke, add("e0", "e0", 63))
-	open := &tx.OpenAccount{Id: "e7", Role: tx.KeyEmittingEntity, Name: "x", Region: "hubei"}
+	open := &tx.OpenAccount{Id: "e7", Role: tx.KeyEmittingEntity, Name: "x", Region: "hubei", USCC: uscc(99)}
 	for n := range 65 {
 		k, err := tx.ProveKey(s.f.Hash, "e7", s.key(fmt.Sprint("many e7", n)))
 		s.must(err)

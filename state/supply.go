@@ -7,9 +7,13 @@ import (
 )
 
 // supply counts the units of an instrument that came and went. At any height
-// broughtForward + issued = held + surrendered. Because what came is checked to
-// stay within 63 bits, no holding, which is a part of it, can overflow.
-type supply struct{ broughtForward, issued, surrendered int64 }
+// broughtForward + issued = held + clawedBack + surrendered + cancelled +
+// carriedOver. Because what came is checked to stay within 63 bits, no holding,
+// which is a part of it, can overflow. tradable is the sum of the trading-available
+// sub-balances.
+type supply struct {
+	broughtForward, issued, clawedBack, surrendered, cancelled, carriedOver, tradable int64
+}
 
 func (x *exec) supply(instrument string) (*cell, supply) {
 	c := x.at(keyOf1(x.key(), rangeSupply, instrument))
@@ -17,12 +21,12 @@ func (x *exec) supply(instrument string) (*cell, supply) {
 }
 
 func decodeSupply(b []byte) (s supply) {
-	numbers(b, &s.broughtForward, &s.issued, &s.surrendered)
+	numbers(b, &s.broughtForward, &s.issued, &s.clawedBack, &s.surrendered, &s.cancelled, &s.carriedOver, &s.tradable)
 	return s
 }
 
 func (x *exec) setSupply(c *cell, s supply) {
-	x.set(c, appendNumbers(nil, s.broughtForward, s.issued, s.surrendered))
+	x.set(c, appendNumbers(nil, s.broughtForward, s.issued, s.clawedBack, s.surrendered, s.cancelled, s.carriedOver, s.tradable))
 }
 
 // moneySupply is the same for money: broughtForward + deposited = held +
@@ -42,12 +46,6 @@ func decodeMoneySupply(b []byte) (s moneySupply) {
 func (x *exec) setMoneySupply(c *cell, s moneySupply) {
 	x.set(c, appendNumbers(nil, s.broughtForward, s.deposited, s.withdrawn))
 }
-
-func (x *exec) holding(party, instrument string) *cell {
-	return x.at(keyOf2(x.key(), rangeHolding, party, instrument))
-}
-
-func (x *exec) money(party string) *cell { return x.at(keyOf1(x.key(), rangeMoney, party)) }
 
 // add changes a balance whose rule has checked that it may. A balance that
 // would leave 0 … 2^63−1 is a bug of that rule.

@@ -17,13 +17,12 @@ func (x *exec) transfer(o *tx.Transfer) *tx.Rejection {
 	if _, n := x.entity(o.To); n != nil {
 		return n
 	}
-	from := x.holding(x.asker.id, o.Instrument)
-	if have := from.number(); have < int64(o.Tonnes) {
-		return short(tx.InsufficientHolding, o.Instrument+" of "+x.asker.id, have, int64(o.Tonnes))
+	_, from := x.holding(x.asker.id, o.Instrument)
+	if have := from.of[registryAvailable]; have < o.Tonnes {
+		return short(tx.InsufficientHolding, o.Instrument+" of "+x.asker.id, have, o.Tonnes)
 	}
-	to := x.holding(o.To, o.Instrument)
 	// Past this point the transfer cannot fail.
-	x.add(from, -int64(o.Tonnes))
-	x.add(to, int64(o.Tonnes))
+	x.change(x.asker.id, o.Instrument, registryAvailable, -o.Tonnes)
+	x.change(o.To, o.Instrument, registryAvailable, o.Tonnes)
 	return nil
 }

@@ -176,14 +176,20 @@ func (v *View) Holdings(party, instrument, after string, limit int) ([]tx.Holdin
 			continue
 		}
 		p.add(holder+"\x00"+code, func() tx.Holding {
-			return tx.Holding{Party: holder, Instrument: code, Tonnes: tx.Tonnes(number(value))}
+			h := decodeHolding(value)
+			return tx.Holding{
+				Party: holder, Instrument: code, Tonnes: h.all(), RegistryAvailable: h.of[registryAvailable], TradingAvailable: h.of[tradingAvailable],
+				Locked: h.of[locked], Pending: h.of[pending], Pledged: h.of[pledged], Frozen: h.of[frozen],
+			}
 		})
 	}
 	for i := range p.items {
 		h := &p.items[i]
 		old, getErr := v.get(keyOf2(nil, rangeHoldingAtOld, h.Party, h.Instrument))
 		err = errors.Join(err, getErr)
-		h.BroughtForward = tx.Tonnes(number(old))
+		owed, owedErr := v.get(keyOf2(nil, rangeReceivable, h.Party, h.Instrument))
+		err = errors.Join(err, owedErr)
+		h.BroughtForward, h.Receivable = tx.Tonnes(number(old)), tx.Tonnes(number(owed))
 	}
 	return p.result(err)
 }
@@ -197,7 +203,11 @@ func (v *View) Money(party, after string, limit int) ([]tx.Money, int, string, e
 		if party != "" && holder != party {
 			continue // an id that begins with the one asked for
 		}
-		p.add(holder, func() tx.Money { return tx.Money{Party: holder, Amount: tx.Fen(number(value))} })
+		p.add(holder, func() tx.Money {
+			var m money
+			m.read(value)
+			return tx.Money{Party: holder, Amount: m.balance, Locked: m.locked, Proceeds: m.proceeds}
+		})
 	}
 	for i := range p.items {
 		old, getErr := v.get(keyOf1(nil, rangeMoneyAtOld, p.items[i].Party))
@@ -233,9 +243,9 @@ func (v *View) Transaction(id tx.ID) ([]byte, bool, error) {
 	return nil, false, fmt.Errorf("state: block %d lacks the transaction %s of its receipt", r.Height, id)
 }
 
-// OrderFill is how much of an order is filled; false: no trade took any.
-func (v *View) OrderFill(party, reference string) (tx.OrderFill, bool, error) {
-	return one[tx.OrderFill](v, keyOf2(nil, rangeOrderFill, party, reference))
+// Order that was registered, and how much of it is filled.
+func (v *View) Order(party, reference string) (tx.OrderRecord, bool, error) {
+	return one[tx.OrderRecord](v, keyOf2(nil, rangeOrder, party, reference))
 }
 
 // Parameters lists the values by name and day: those that were set and, from the

@@ -46,29 +46,53 @@ func (v *View) eachObligation(year tx.Year, f func(cursor string, o *tx.Obligati
 		return err
 	}
 	closed := decodeYearFacts(b).closed != 0
+	deadline, err := v.deadline(year)
+	if err != nil {
+		return err
+	}
 	for key, value := range v.each(yearKey(nil, rangeObligation, year), &err) {
 		var o tx.Obligation
-		decode(value, &o)
-		o.State = obligationState(&o, closed)
+		if decode(value, &o); o.Due == 0 {
+			continue // it went to another region, or to a successor
+		}
+		o.State = obligationState(&o, closed, deadline)
 		f(string(key), &o)
 	}
 	return err
 }
 
-func obligationState(o *tx.Obligation, closed bool) tx.ObligationState {
+// deadline of a year's obligations as it holds on the ledger's day; 0: none is set.
+func (v *View) deadline(year tx.Year) (day tx.Day, err error) {
+	defer recovered(&err)
+	x := newExec(v.ledger.chain, v.store, v.at.facts)
+	if s := x.parameter(parameterDeadline+yearName(year), x.facts.day()); s != "" {
+		day, err = tx.ParseDay(s)
+	}
+	return day, err
+}
+
+// obligationState is where an obligation stands (domain 8.2).
+func obligationState(o *tx.Obligation, closed bool, deadline tx.Day) tx.ObligationState {
 	switch {
+	case stillDue(o) == 0 && o.Forced > 0:
+		return tx.ObligationForced
+	case stillDue(o) == 0 && deadline != 0 && o.Completed > deadline:
+		return tx.ObligationLate
 	case stillDue(o) == 0:
 		return tx.ObligationComplete
 	case closed:
 		return tx.ObligationIncomplete
 	case o.Surrendered+o.Offset > 0:
 		return tx.ObligationPartly
+	case o.Submitted > 0:
+		return tx.ObligationSubmitted
 	}
 	return tx.ObligationOpen
 }
 
 // Obligations lists a year's obligations by region and entity, of one region or
-// one entity unless these are empty.
+// one entity unless these are empty. An entity asked for that has none of the year
+// is listed without duty.
 func (v *View) Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, int, string, error) {
 	p := page[tx.Obligation]{after: after, limit: limit}
 	err := v.eachObligation(year, func(cursor string, o *tx.Obligation) {
@@ -76,6 +100,15 @@ func (v *View) Obligations(year tx.Year, region, entity, after string, limit int
 			p.add(cursor, func() tx.Obligation { return *o })
 		}
 	})
+	if err != nil || entity == "" || p.total > 0 {
+		return p.result(err)
+	}
+	e, there, err := v.Party(entity)
+	if there && e.Role == tx.KeyEmittingEntity && (region == "" || e.Region == region) {
+		p.add(e.Region+"\x00"+e.Id, func() tx.Obligation {
+			return tx.Obligation{Entity: e.Id, Region: e.Region, Year: year, State: tx.ObligationNoDuty}
+		})
+	}
 	return p.result(err)
 }
 
@@ -88,7 +121,7 @@ func (v *View) RegionObligations(year tx.Year) ([]tx.RegionObligation, error) {
 		}
 		r := &all[len(all)-1]
 		r.Entities++
-		if o.State == tx.ObligationComplete {
+		if stillDue(o) == 0 {
 			r.Complete++
 		}
 		if o.Offset > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -67,17 +68,13 @@ func (w *wire) signature(sig []byte) []byte {
 	return join(field(1, join(field(1, 1), field(2, w.key.Public().Key))), field(2, sig))
 }
 
-// trade signs a SettleTrade whose buyer's order has these bytes.
-func (w *wire) trade(order []byte) []byte {
-	signed := func(body []byte) []byte {
-		sig, err := w.key.Sign(message(orderTag, testDomain, body))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return join(field(1, body), field(2, w.signature(sig)))
+// order signs a RegisterOrder of an order with these bytes.
+func (w *wire) order(body []byte) []byte {
+	sig, err := w.key.Sign(message(orderTag, testDomain, body))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	sell := join(field(1, "cets-test"), field(2, "seller"), field(3, "o-2"), field(5, 2))
-	return w.transaction(w.body(field(13, join(field(1, 10), field(5, signed(order)), field(6, signed(sell))))))
+	return w.transaction(w.body(field(32, field(1, join(field(1, body), field(2, w.signature(sig)))))))
 }
 
 // traps are encodings that Decode must refuse, with the reason it gives.
@@ -154,7 +151,7 @@ func bodyTraps(t testing.TB) []trap {
 		{"day beyond 32 bits", operation(field(11, field(1, int64(1<<32+2024_01_02)))), Malformed},
 		{"flag of 2", operation(field(19, field(1, join(field(1, "wuhan-1"), field(7, 2))))), Malformed},
 		{"flag of 0 written out", operation(field(19, field(1, join(field(1, "wuhan-1"), field(7, 0))))), Malformed},
-		{"unknown role", operation(field(3, join(field(1, "x"), field(2, 9), field(3, "x")))), Malformed},
+		{"unknown role", operation(field(3, join(field(1, "x"), field(2, 99), field(3, "x")))), Malformed},
 		{"negative role", operation(field(3, join(field(1, "x"), field(2, int64(-1)), field(3, "x")))), Malformed},
 		{"page without bytes", operation(field(2, "")), Malformed},
 		{"a key to revoke of an unknown scheme", operation(field(5, field(1, join(field(1, 257), field(2, w.key.Public().Key))))), Malformed},
@@ -211,56 +208,70 @@ type namedOperation struct {
 	o    isOperation_Operation
 }
 
-// textOperations puts one text into every text field of every operation.
+// textOperations puts one text into every text field of every operation, one at a
+// time.
 func textOperations(s string) []namedOperation {
-	return []namedOperation{
+	all := []namedOperation{
 		{"BringForward.Instruments.Instrument", &Operation_BringForward{&BringForward{Instruments: []InstrumentPosition{{Instrument: "CEA22"}, {Instrument: s}}}}},
-		{"OpenAccount.Id", &Operation_OpenAccount{&OpenAccount{Id: s}}},
-		{"OpenAccount.Name", &Operation_OpenAccount{&OpenAccount{Name: s}}},
-		{"OpenAccount.Region", &Operation_OpenAccount{&OpenAccount{Region: s}}},
-		{"SetParameter.Name", &Operation_SetParameter{&SetParameter{Name: s}}},
-		{"SetParameter.Value", &Operation_SetParameter{&SetParameter{Value: s}}},
-		{"Deposit.Party", &Operation_Deposit{&Deposit{Party: s}}},
-		{"Withdraw.Party", &Operation_Withdraw{&Withdraw{Party: s}}},
-		{"IssueAllowances.To", &Operation_IssueAllowances{&IssueAllowances{To: s}}},
-		{"IssueAllowances.Instrument", &Operation_IssueAllowances{&IssueAllowances{Instrument: s}}},
-		{"IssueAllowances.Document", &Operation_IssueAllowances{&IssueAllowances{Document: s}}},
-		{"Surrender.Instrument", &Operation_Surrender{&Surrender{Instrument: s}}},
-		{"BookOffset.Entity", &Operation_BookOffset{&BookOffset{Entity: s}}},
-		{"BookOffset.Cancellation", &Operation_BookOffset{&BookOffset{Cancellation: s}}},
-		{"SetObligation.Entity", &Operation_SetObligation{&SetObligation{Entity: s}}},
-		{"Transfer.To", &Operation_Transfer{&Transfer{To: s}}},
-		{"Transfer.Instrument", &Operation_Transfer{&Transfer{Instrument: s}}},
-		{"SetValidator.Name", &Operation_SetValidator{&SetValidator{Validator{Name: s}}}},
-		{"SetValidator.Site", &Operation_SetValidator{&SetValidator{Validator{Site: s}}}},
-		{"SetValidator.Address", &Operation_SetValidator{&SetValidator{Validator{Address: s}}}},
-		{"RemoveValidator.Name", &Operation_RemoveValidator{&RemoveValidator{Name: s}}},
+		{"StateTotals.Tradable.Instrument", &Operation_StateTotals{&StateTotals{Tradable: []InstrumentTotal{{Instrument: "CEA22"}, {Instrument: s}}}}},
 	}
+	for _, w := range (*Operation)(nil).XXX_OneofWrappers() {
+		kind := reflect.TypeOf(w).Elem()
+		message := kind.Field(0).Type.Elem()
+		for _, path := range textFields(message) {
+			o, m := reflect.New(kind), reflect.New(message)
+			m.Elem().FieldByIndex(path).SetString(s)
+			o.Elem().Field(0).Set(m)
+			all = append(all, namedOperation{message.Name() + "." + message.FieldByIndex(path).Name, o.Interface().(isOperation_Operation)})
+		}
+	}
+	return all
+}
+
+// textFields are the text fields of a message and of the messages in it, but for
+// keys and orders, which have traps of their own.
+func textFields(message reflect.Type) (paths [][]int) {
+	for i := range message.NumField() {
+		switch f := message.Field(i); {
+		case f.Type.Kind() == reflect.String:
+			paths = append(paths, []int{i})
+		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[ProvenKey]() && f.Type != reflect.TypeFor[SignedOrder]():
+			for _, inner := range textFields(f.Type) {
+				paths = append(paths, append([]int{i}, inner...))
+			}
+		}
+	}
+	return paths
 }
 
 func orderTraps(t testing.TB) []trap {
 	w := newWire(t)
 	head := join(field(1, "cets-test"), field(2, "buyer"))
+	kind := field(9, 10)
 	all := []trap{
-		{"order without a reference", w.trade(join(head, field(5, 1))), Malformed},
-		{"order of an unknown side", w.trade(join(head, field(3, "o-1"), field(5, 3))), Malformed},
-		{"order with side 0 written out", w.trade(join(head, field(3, "o-1"), field(5, 0))), Malformed},
-		{"order with an unknown field", w.trade(join(head, field(3, "o-1"), field(9, 1))), Malformed},
-		{"order's fields out of order", w.trade(join(field(2, "buyer"), field(1, "cets-test"), field(3, "o-1"))), Malformed},
-		{"order with a trailing byte", w.trade(append(join(head, field(3, "o-1")), 0)), Malformed},
-		{"order with a control character", w.trade(join(field(1, "x\n"), field(3, "o-1"))), Malformed},
-		{"order with invalid UTF-8", w.trade(join(head, field(3, "o-1"), field(4, "\xff"))), Malformed},
-		{"trade without orders", w.transaction(w.body(field(13, join(field(1, 10), field(2, "CEA23"))))), Malformed},
-		{"empty trade", w.transaction(w.body(field(13, ""))), Malformed},
+		{"order without a reference", w.order(join(head, field(5, 1), kind)), Malformed},
+		{"order of an unknown side", w.order(join(head, field(3, "o-1"), field(5, 3), kind)), Malformed},
+		{"order with side 0 written out", w.order(join(head, field(3, "o-1"), field(5, 0), kind)), Malformed},
+		{"order with an unknown field", w.order(join(head, field(3, "o-1"), field(5, 1), kind, field(11, 1))), Malformed},
+		{"order's fields out of order", w.order(join(field(2, "buyer"), field(1, "cets-test"), field(3, "o-1"), field(5, 1), kind)), Malformed},
+		{"order with a trailing byte", w.order(append(join(head, field(3, "o-1"), field(5, 1), kind), 0)), Malformed},
+		{"order with a control character", w.order(join(field(1, "x\n"), field(3, "o-1"), field(5, 1), kind)), Malformed},
+		{"order with invalid UTF-8", w.order(join(head, field(3, "o-1"), field(4, "\xff"), field(5, 1), kind)), Malformed},
+		{"order of no trade method", w.order(join(head, field(3, "o-1"), field(5, 1))), Malformed},
+		{"registration without an order", w.transaction(w.body(field(32, ""))), Malformed},
 	}
-	for _, kind := range []TradeKind{TradeKindUnspecified, 11, -10} {
-		trade := testTrade(t, w.key, w.key)
-		trade.SettleTrade.Kind = kind
+	for _, kind := range []TradeKind{11, -10} {
+		trade := &Operation_RecordTrade{RecordTrade: &RecordTrade{Kind: kind}}
 		all = append(all, trap{"unknown kind of trade", sign(t, testBody(trade), w.key), Malformed})
 	}
-	trade := testTrade(t, w.key, w.key)
-	trade.SettleTrade.Sell.Signature.Signature = trade.SettleTrade.Sell.Signature.Signature[1:]
-	return append(all, trap{"order's signature of 63 bytes", sign(t, testBody(trade), w.key), Malformed})
+	inner := &Operation_Prepare{Prepare: &Prepare{Operations: []Operation{{Operation: &Operation_Prepare{Prepare: &Prepare{}}}}}}
+	all = append(all, trap{"prepared within prepared", sign(t, testBody(inner), w.key), Malformed},
+		trap{"prepared operation of no kind", sign(t, testBody(&Operation_Prepare{Prepare: &Prepare{Operations: []Operation{{}}}}), w.key), Malformed},
+		trap{"approval of half an id", sign(t, testBody(&Operation_Approve{Approve: &Approve{Prepared: make([]byte, 16)}}), w.key), Malformed})
+	registration := testRegistration(t, Buy, "buyer", w.key)
+	short := &registration.RegisterOrder.Order.Signature
+	short.Signature = short.Signature[1:]
+	return append(all, trap{"order's signature of 63 bytes", sign(t, testBody(registration), w.key), Malformed})
 }
 
 func TestTraps(t *testing.T) {
@@ -286,7 +297,7 @@ func TestNotTraps(t *testing.T) {
 	w := newWire(t)
 	for name, raw := range map[string][]byte{
 		"by hand":            w.transaction(w.body(w.operation)),
-		"order by hand":      w.trade(join(field(1, "cets-test"), field(2, "buyer"), field(3, "o-1"), field(5, 1))),
+		"order by hand":      w.order(join(field(1, "cets-test"), field(2, "buyer"), field(3, "o-1"), field(5, 1), field(9, 10))),
 		"negative amount":    w.transaction(w.body(field(8, join(field(1, "buyer"), field(2, int64(-1)))))),
 		"amount left out":    w.transaction(w.body(field(8, field(1, "buyer")))),
 		"empty operation":    w.transaction(w.body(field(8, ""))),

@@ -27,9 +27,6 @@ const (
 type Decoded struct {
 	Transaction Transaction
 	Body        Body
-	// Orders holds two order bodies, buy and sell, for each SettleTrade, in
-	// the order of the operations.
-	Orders []OrderBody
 }
 
 // Decode reads a transaction. It accepts bytes only if encoding what it read
@@ -56,7 +53,7 @@ func Decode(raw []byte) (*Decoded, error) {
 		return nil, r
 	}
 	for i := range d.Body.Operations {
-		if !d.checkOperation(&d.Body.Operations[i]) {
+		if !checkOperation(&d.Body.Operations[i]) {
 			return nil, &Rejection{Reason: Malformed, Operation: uint32(i)}
 		}
 	}
@@ -114,7 +111,7 @@ func knownKey(k *PublicKey) bool {
 
 func knownKeys(all []ProvenKey) bool {
 	for i := range all {
-		if !knownKey(&all[i].Key) || len(all[i].Proof) > signatureBytes {
+		if !knownKey(&all[i].Key) || len(all[i].Proof) > signatureBytes || !text(all[i].Person) {
 			return false
 		}
 	}
@@ -151,75 +148,6 @@ func shows(s string) bool {
 		}
 	}
 	return utf8.ValidString(s)
-}
-
-// checkOperation checks what gogoproto's decoder does not: texts, enumerations
-// and nested encodings. Amounts and rights are rules of the ledger.
-func (d *Decoded) checkOperation(o *Operation) bool {
-	switch o := o.Operation.(type) {
-	case *Operation_BringForward:
-		return checkOpening(o.BringForward)
-	case *Operation_BringForwardPage:
-		return len(o.BringForwardPage.Page) > 0
-	case *Operation_OpenAccount:
-		a := o.OpenAccount
-		_, known := Role_name[int32(a.Role)]
-		return known && text(a.Id, a.Name, a.Region) && knownKeys(a.Keys)
-	case *Operation_AddKey:
-		return knownKeys([]ProvenKey{o.AddKey.Key})
-	case *Operation_RevokeKey:
-		return knownKey(&o.RevokeKey.Key)
-	case *Operation_SetParameter:
-		return text(o.SetParameter.Name) && len(o.SetParameter.Value) <= maxValueBytes && shows(o.SetParameter.Value)
-	case *Operation_Deposit:
-		return text(o.Deposit.Party)
-	case *Operation_Withdraw:
-		return text(o.Withdraw.Party)
-	case *Operation_IssueAllowances:
-		return text(o.IssueAllowances.To, o.IssueAllowances.Instrument, o.IssueAllowances.Document)
-	case *Operation_SettleTrade:
-		return d.checkTrade(o.SettleTrade)
-	case *Operation_Surrender:
-		return text(o.Surrender.Instrument)
-	case *Operation_BookOffset:
-		return text(o.BookOffset.Entity, o.BookOffset.Cancellation)
-	case *Operation_SetObligation:
-		return text(o.SetObligation.Entity)
-	case *Operation_Transfer:
-		return text(o.Transfer.To, o.Transfer.Instrument)
-	case *Operation_SetValidator:
-		v := &o.SetValidator.Validator
-		return text(v.Name, v.Site, v.Address)
-	case *Operation_RemoveValidator:
-		return text(o.RemoveValidator.Name)
-	}
-	return true
-}
-
-func checkOpening(o *BringForward) bool {
-	for i := range o.Instruments {
-		if !text(o.Instruments[i].Instrument) {
-			return false
-		}
-	}
-	return true
-}
-
-func (d *Decoded) checkTrade(t *SettleTrade) bool {
-	if t.Kind != Listed && t.Kind != BlockTrade || !text(t.Instrument) {
-		return false
-	}
-	for _, s := range []*SignedOrder{&t.Buy, &t.Sell} {
-		var o OrderBody
-		if o.Unmarshal(s.Body) != nil || !same(&o, s.Body) || !wellFormed(s.Signature) {
-			return false
-		}
-		if o.Side != Buy && o.Side != Sell || !text(o.ChainId, o.Party, o.Instrument) || !printable(o.Reference, MaxReferenceBytes) {
-			return false
-		}
-		d.Orders = append(d.Orders, o)
-	}
-	return true
 }
 
 // DecodeOpeningPage reads the bytes of a BringForwardPage, in their one

@@ -109,13 +109,17 @@ func (f *foreign) nested(name string, body []byte) (count int) {
 				}
 			case 4: // AddKey
 				prove(f.only(body, 2).bytes, f.only(o.bytes, 1).bytes)
-			case 13: // SettleTrade
-				for _, side := range []uint64{5, 6} {
-					order := f.only(o.bytes, side).bytes
-					_, key, sig := f.signature(f.only(order, 2).bytes)
-					f.check(name+": order", key, f.signed("order", f.only(order, 1).bytes), sig)
-					count++
+			case 23: // Prepare: the one that the samples prepare adds a key
+				for _, prepared := range f.parts(o.bytes) {
+					prove(f.only(body, 2).bytes, f.only(f.only(prepared.bytes, 4).bytes, 1).bytes)
 				}
+			case 26: // RecoverKeys
+				prove(f.only(o.bytes, 1).bytes, f.only(o.bytes, 2).bytes)
+			case 32: // RegisterOrder
+				order := f.only(o.bytes, 1).bytes
+				_, key, sig := f.signature(f.only(order, 2).bytes)
+				f.check(name+": order", key, f.signed("order", f.only(order, 1).bytes), sig)
+				count++
 			}
 		}
 	}
@@ -160,7 +164,7 @@ func TestVectorsWithTheStandardLibrary(t *testing.T) {
 	for _, c := range v.Transactions {
 		nested += f.transaction(c.Name, f.hex(c.Body), f.hex(c.Transaction), f.hex(c.ID), c.Signers)
 	}
-	if nested != 10 || len(v.Transactions) != 22 {
+	if nested != 12 || len(v.Transactions) != 56 {
 		t.Errorf("%d transactions with %d nested signatures", len(v.Transactions), nested)
 	}
 	for _, o := range v.Orders {

@@ -24,6 +24,37 @@ var _ = math.Inf
 // proto package needs to be updated.
 const _ = proto.GoGoProtoPackageIsVersion3 // please upgrade the proto package
 
+type PreparedState int32
+
+const (
+	PreparedStateUnspecified PreparedState = 0
+	PreparedWaiting          PreparedState = 1
+	PreparedCarriedOut       PreparedState = 2
+	PreparedWithdrawn        PreparedState = 3
+)
+
+var PreparedState_name = map[int32]string{
+	0: "PREPARED_STATE_UNSPECIFIED",
+	1: "PREPARED_STATE_WAITING",
+	2: "PREPARED_STATE_DONE",
+	3: "PREPARED_STATE_WITHDRAWN",
+}
+
+var PreparedState_value = map[string]int32{
+	"PREPARED_STATE_UNSPECIFIED": 0,
+	"PREPARED_STATE_WAITING":     1,
+	"PREPARED_STATE_DONE":        2,
+	"PREPARED_STATE_WITHDRAWN":   3,
+}
+
+func (x PreparedState) String() string {
+	return proto.EnumName(PreparedState_name, int32(x))
+}
+
+func (PreparedState) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{0}
+}
+
 // ObligationState is where an entity stands with a year's obligation.
 type ObligationState int32
 
@@ -34,6 +65,14 @@ const (
 	ObligationComplete         ObligationState = 3
 	// The year was closed short.
 	ObligationIncomplete ObligationState = 4
+	// Nothing is surrendered, an application waits.
+	ObligationSubmitted ObligationState = 5
+	// Complete by a forced surrender.
+	ObligationForced ObligationState = 6
+	// Complete after the deadline.
+	ObligationLate ObligationState = 7
+	// The entity has no obligation of the year.
+	ObligationNoDuty ObligationState = 8
 )
 
 var ObligationState_name = map[int32]string{
@@ -42,6 +81,10 @@ var ObligationState_name = map[int32]string{
 	2: "OBLIGATION_STATE_PARTLY",
 	3: "OBLIGATION_STATE_COMPLETE",
 	4: "OBLIGATION_STATE_INCOMPLETE",
+	5: "OBLIGATION_STATE_SUBMITTED",
+	6: "OBLIGATION_STATE_FORCED",
+	7: "OBLIGATION_STATE_LATE",
+	8: "OBLIGATION_STATE_NO_DUTY",
 }
 
 var ObligationState_value = map[string]int32{
@@ -50,6 +93,10 @@ var ObligationState_value = map[string]int32{
 	"OBLIGATION_STATE_PARTLY":      2,
 	"OBLIGATION_STATE_COMPLETE":    3,
 	"OBLIGATION_STATE_INCOMPLETE":  4,
+	"OBLIGATION_STATE_SUBMITTED":   5,
+	"OBLIGATION_STATE_FORCED":      6,
+	"OBLIGATION_STATE_LATE":        7,
+	"OBLIGATION_STATE_NO_DUTY":     8,
 }
 
 func (x ObligationState) String() string {
@@ -57,7 +104,181 @@ func (x ObligationState) String() string {
 }
 
 func (ObligationState) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{0}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{1}
+}
+
+type OrderState int32
+
+const (
+	OrderStateUnspecified OrderState = 0
+	OrderOpen             OrderState = 1
+	OrderFilled           OrderState = 2
+	OrderWithdrawn        OrderState = 3
+	// The day closed before it was filled.
+	OrderLapsed OrderState = 4
+)
+
+var OrderState_name = map[int32]string{
+	0: "ORDER_STATE_UNSPECIFIED",
+	1: "ORDER_STATE_OPEN",
+	2: "ORDER_STATE_FILLED",
+	3: "ORDER_STATE_WITHDRAWN",
+	4: "ORDER_STATE_LAPSED",
+}
+
+var OrderState_value = map[string]int32{
+	"ORDER_STATE_UNSPECIFIED": 0,
+	"ORDER_STATE_OPEN":        1,
+	"ORDER_STATE_FILLED":      2,
+	"ORDER_STATE_WITHDRAWN":   3,
+	"ORDER_STATE_LAPSED":      4,
+}
+
+func (x OrderState) String() string {
+	return proto.EnumName(OrderState_name, int32(x))
+}
+
+func (OrderState) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{2}
+}
+
+type TradeState int32
+
+const (
+	TradeStateUnspecified TradeState = 0
+	TradeRecorded         TradeState = 1
+	TradeSettled          TradeState = 2
+	// Units or money were no longer there at the close: nothing changed hands.
+	TradeException TradeState = 3
+)
+
+var TradeState_name = map[int32]string{
+	0: "TRADE_STATE_UNSPECIFIED",
+	1: "TRADE_STATE_RECORDED",
+	2: "TRADE_STATE_SETTLED",
+	3: "TRADE_STATE_EXCEPTION",
+}
+
+var TradeState_value = map[string]int32{
+	"TRADE_STATE_UNSPECIFIED": 0,
+	"TRADE_STATE_RECORDED":    1,
+	"TRADE_STATE_SETTLED":     2,
+	"TRADE_STATE_EXCEPTION":   3,
+}
+
+func (x TradeState) String() string {
+	return proto.EnumName(TradeState_name, int32(x))
+}
+
+func (TradeState) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{3}
+}
+
+type ApplicationKind int32
+
+const (
+	ApplicationKindUnspecified ApplicationKind = 0
+	SurrenderApplication       ApplicationKind = 1
+	OnBehalfApplication        ApplicationKind = 2
+	CancellationApplication    ApplicationKind = 3
+	CarryOverApplication       ApplicationKind = 4
+)
+
+var ApplicationKind_name = map[int32]string{
+	0: "APPLICATION_KIND_UNSPECIFIED",
+	1: "APPLICATION_KIND_SURRENDER",
+	2: "APPLICATION_KIND_ON_BEHALF",
+	3: "APPLICATION_KIND_CANCELLATION",
+	4: "APPLICATION_KIND_CARRY_OVER",
+}
+
+var ApplicationKind_value = map[string]int32{
+	"APPLICATION_KIND_UNSPECIFIED":  0,
+	"APPLICATION_KIND_SURRENDER":    1,
+	"APPLICATION_KIND_ON_BEHALF":    2,
+	"APPLICATION_KIND_CANCELLATION": 3,
+	"APPLICATION_KIND_CARRY_OVER":   4,
+}
+
+func (x ApplicationKind) String() string {
+	return proto.EnumName(ApplicationKind_name, int32(x))
+}
+
+func (ApplicationKind) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{4}
+}
+
+type ApplicationState int32
+
+const (
+	ApplicationStateUnspecified ApplicationState = 0
+	ApplicationSubmitted        ApplicationState = 1
+	ApplicationApproved         ApplicationState = 2
+	ApplicationRefused          ApplicationState = 3
+	ApplicationWithdrawn        ApplicationState = 4
+)
+
+var ApplicationState_name = map[int32]string{
+	0: "APPLICATION_STATE_UNSPECIFIED",
+	1: "APPLICATION_STATE_SUBMITTED",
+	2: "APPLICATION_STATE_APPROVED",
+	3: "APPLICATION_STATE_REFUSED",
+	4: "APPLICATION_STATE_WITHDRAWN",
+}
+
+var ApplicationState_value = map[string]int32{
+	"APPLICATION_STATE_UNSPECIFIED": 0,
+	"APPLICATION_STATE_SUBMITTED":   1,
+	"APPLICATION_STATE_APPROVED":    2,
+	"APPLICATION_STATE_REFUSED":     3,
+	"APPLICATION_STATE_WITHDRAWN":   4,
+}
+
+func (x ApplicationState) String() string {
+	return proto.EnumName(ApplicationState_name, int32(x))
+}
+
+func (ApplicationState) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{5}
+}
+
+// RiskClass of an entity's obligation, at a height.
+type RiskClass int32
+
+const (
+	RiskUnspecified RiskClass = 0
+	// Nothing is missing.
+	RiskNone RiskClass = 1
+	// What is missing can be bought with the money at the last close.
+	RiskLow RiskClass = 2
+	// It cannot.
+	RiskMedium RiskClass = 3
+	// It cannot, and 30 days or fewer are left, or units are frozen.
+	RiskHigh RiskClass = 4
+)
+
+var RiskClass_name = map[int32]string{
+	0: "RISK_CLASS_UNSPECIFIED",
+	1: "RISK_CLASS_NONE",
+	2: "RISK_CLASS_LOW",
+	3: "RISK_CLASS_MEDIUM",
+	4: "RISK_CLASS_HIGH",
+}
+
+var RiskClass_value = map[string]int32{
+	"RISK_CLASS_UNSPECIFIED": 0,
+	"RISK_CLASS_NONE":        1,
+	"RISK_CLASS_LOW":         2,
+	"RISK_CLASS_MEDIUM":      3,
+	"RISK_CLASS_HIGH":        4,
+}
+
+func (x RiskClass) String() string {
+	return proto.EnumName(RiskClass_name, int32(x))
+}
+
+func (RiskClass) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{6}
 }
 
 // Block is one entry of the Raft log.
@@ -370,6 +591,18 @@ type Party struct {
 	Region       string      `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	Keys         []KeyRecord `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys"`
 	OpenedHeight uint64      `protobuf:"varint,6,opt,name=opened_height,json=openedHeight,proto3" json:"opened_height,omitempty"`
+	USCC         string      `protobuf:"bytes,7,opt,name=uscc,proto3" json:"uscc,omitempty"`
+	Sector       Sector      `protobuf:"varint,8,opt,name=sector,proto3,enum=carbonledger.tx.v1.Sector" json:"sector,omitempty"`
+	Contact      string      `protobuf:"bytes,9,opt,name=contact,proto3" json:"contact,omitempty"`
+	Restriction  Restriction `protobuf:"varint,10,opt,name=restriction,proto3,enum=carbonledger.tx.v1.Restriction" json:"restriction,omitempty"`
+	// 0 while the account is open.
+	ClosedHeight uint64 `protobuf:"varint,11,opt,name=closed_height,json=closedHeight,proto3" json:"closed_height,omitempty"`
+	// The entity that went on in its place, where it was merged.
+	Successor string `protobuf:"bytes,12,opt,name=successor,proto3" json:"successor,omitempty"`
+	// In order of the operations' names; what they lack is the ledger's least.
+	Policies []Policy `protobuf:"bytes,13,rep,name=policies,proto3" json:"policies"`
+	// 0 where its keys were never recovered.
+	RecoveredHeight uint64 `protobuf:"varint,14,opt,name=recovered_height,json=recoveredHeight,proto3" json:"recovered_height,omitempty"`
 }
 
 func (m *Party) Reset()         { *m = Party{} }
@@ -447,18 +680,132 @@ func (m *Party) GetOpenedHeight() uint64 {
 	return 0
 }
 
+func (m *Party) GetUSCC() string {
+	if m != nil {
+		return m.USCC
+	}
+	return ""
+}
+
+func (m *Party) GetSector() Sector {
+	if m != nil {
+		return m.Sector
+	}
+	return SectorUnspecified
+}
+
+func (m *Party) GetContact() string {
+	if m != nil {
+		return m.Contact
+	}
+	return ""
+}
+
+func (m *Party) GetRestriction() Restriction {
+	if m != nil {
+		return m.Restriction
+	}
+	return Unrestricted
+}
+
+func (m *Party) GetClosedHeight() uint64 {
+	if m != nil {
+		return m.ClosedHeight
+	}
+	return 0
+}
+
+func (m *Party) GetSuccessor() string {
+	if m != nil {
+		return m.Successor
+	}
+	return ""
+}
+
+func (m *Party) GetPolicies() []Policy {
+	if m != nil {
+		return m.Policies
+	}
+	return nil
+}
+
+func (m *Party) GetRecoveredHeight() uint64 {
+	if m != nil {
+		return m.RecoveredHeight
+	}
+	return 0
+}
+
+// Policy is how many persons of a party sign an operation.
+type Policy struct {
+	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Persons   uint32 `protobuf:"varint,2,opt,name=persons,proto3" json:"persons,omitempty"`
+}
+
+func (m *Policy) Reset()         { *m = Policy{} }
+func (m *Policy) String() string { return proto.CompactTextString(m) }
+func (*Policy) ProtoMessage()    {}
+func (*Policy) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{4}
+}
+func (m *Policy) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Policy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Policy.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Policy) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Policy.Merge(m, src)
+}
+func (m *Policy) XXX_Size() int {
+	return m.Size()
+}
+func (m *Policy) XXX_DiscardUnknown() {
+	xxx_messageInfo_Policy.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Policy proto.InternalMessageInfo
+
+func (m *Policy) GetOperation() string {
+	if m != nil {
+		return m.Operation
+	}
+	return ""
+}
+
+func (m *Policy) GetPersons() uint32 {
+	if m != nil {
+		return m.Persons
+	}
+	return 0
+}
+
 type KeyRecord struct {
 	Key         PublicKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key"`
 	AddedHeight uint64    `protobuf:"varint,2,opt,name=added_height,json=addedHeight,proto3" json:"added_height,omitempty"`
 	// 0 while the key may act.
 	RevokedHeight uint64 `protobuf:"varint,3,opt,name=revoked_height,json=revokedHeight,proto3" json:"revoked_height,omitempty"`
+	// As in ProvenKey, with the defaults filled in.
+	Rights     uint32  `protobuf:"varint,4,opt,name=rights,proto3" json:"rights,omitempty"`
+	Person     string  `protobuf:"bytes,5,opt,name=person,proto3" json:"person,omitempty"`
+	ValidFrom  Instant `protobuf:"varint,6,opt,name=valid_from,json=validFrom,proto3,casttype=Instant" json:"valid_from,omitempty"`
+	ValidUntil Instant `protobuf:"varint,7,opt,name=valid_until,json=validUntil,proto3,casttype=Instant" json:"valid_until,omitempty"`
 }
 
 func (m *KeyRecord) Reset()         { *m = KeyRecord{} }
 func (m *KeyRecord) String() string { return proto.CompactTextString(m) }
 func (*KeyRecord) ProtoMessage()    {}
 func (*KeyRecord) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{4}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{5}
 }
 func (m *KeyRecord) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -508,19 +855,150 @@ func (m *KeyRecord) GetRevokedHeight() uint64 {
 	return 0
 }
 
+func (m *KeyRecord) GetRights() uint32 {
+	if m != nil {
+		return m.Rights
+	}
+	return 0
+}
+
+func (m *KeyRecord) GetPerson() string {
+	if m != nil {
+		return m.Person
+	}
+	return ""
+}
+
+func (m *KeyRecord) GetValidFrom() Instant {
+	if m != nil {
+		return m.ValidFrom
+	}
+	return 0
+}
+
+func (m *KeyRecord) GetValidUntil() Instant {
+	if m != nil {
+		return m.ValidUntil
+	}
+	return 0
+}
+
+// Prepared is a prepared transaction and who signed for it so far.
+type Prepared struct {
+	// Id of the transaction that prepared it, 32 bytes.
+	Id         []byte      `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Party      string      `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
+	Operations []Operation `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations"`
+	Signers    []PublicKey `protobuf:"bytes,4,rep,name=signers,proto3" json:"signers"`
+	// The last instant at which it can be approved.
+	Lapses Instant       `protobuf:"varint,5,opt,name=lapses,proto3,casttype=Instant" json:"lapses,omitempty"`
+	State  PreparedState `protobuf:"varint,6,opt,name=state,proto3,enum=carbonledger.tx.v1.PreparedState" json:"state,omitempty"`
+}
+
+func (m *Prepared) Reset()         { *m = Prepared{} }
+func (m *Prepared) String() string { return proto.CompactTextString(m) }
+func (*Prepared) ProtoMessage()    {}
+func (*Prepared) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{6}
+}
+func (m *Prepared) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Prepared) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Prepared.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Prepared) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Prepared.Merge(m, src)
+}
+func (m *Prepared) XXX_Size() int {
+	return m.Size()
+}
+func (m *Prepared) XXX_DiscardUnknown() {
+	xxx_messageInfo_Prepared.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Prepared proto.InternalMessageInfo
+
+func (m *Prepared) GetId() []byte {
+	if m != nil {
+		return m.Id
+	}
+	return nil
+}
+
+func (m *Prepared) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *Prepared) GetOperations() []Operation {
+	if m != nil {
+		return m.Operations
+	}
+	return nil
+}
+
+func (m *Prepared) GetSigners() []PublicKey {
+	if m != nil {
+		return m.Signers
+	}
+	return nil
+}
+
+func (m *Prepared) GetLapses() Instant {
+	if m != nil {
+		return m.Lapses
+	}
+	return 0
+}
+
+func (m *Prepared) GetState() PreparedState {
+	if m != nil {
+		return m.State
+	}
+	return PreparedStateUnspecified
+}
+
+// Holding is a party's units of an instrument by sub-balance.
 type Holding struct {
 	Party      string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
 	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
-	Tonnes     Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// All of the sub-balances together.
+	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
 	// The part of the party's position that an earlier register handed over.
 	BroughtForward Tonnes `protobuf:"varint,4,opt,name=brought_forward,json=broughtForward,proto3,casttype=Tonnes" json:"brought_forward,omitempty"`
+	// 登记可用量
+	RegistryAvailable Tonnes `protobuf:"varint,5,opt,name=registry_available,json=registryAvailable,proto3,casttype=Tonnes" json:"registry_available,omitempty"`
+	// 交易可用量
+	TradingAvailable Tonnes `protobuf:"varint,6,opt,name=trading_available,json=tradingAvailable,proto3,casttype=Tonnes" json:"trading_available,omitempty"`
+	// In sell orders and in sales that are not settled.
+	Locked Tonnes `protobuf:"varint,7,opt,name=locked,proto3,casttype=Tonnes" json:"locked,omitempty"`
+	// In applications that are not decided.
+	Pending Tonnes `protobuf:"varint,8,opt,name=pending,proto3,casttype=Tonnes" json:"pending,omitempty"`
+	// 质押量
+	Pledged Tonnes `protobuf:"varint,9,opt,name=pledged,proto3,casttype=Tonnes" json:"pledged,omitempty"`
+	// 司法冻结量
+	Frozen Tonnes `protobuf:"varint,10,opt,name=frozen,proto3,casttype=Tonnes" json:"frozen,omitempty"`
+	// 应收: issued in excess and not handed back; not a part of tonnes.
+	Receivable Tonnes `protobuf:"varint,11,opt,name=receivable,proto3,casttype=Tonnes" json:"receivable,omitempty"`
 }
 
 func (m *Holding) Reset()         { *m = Holding{} }
 func (m *Holding) String() string { return proto.CompactTextString(m) }
 func (*Holding) ProtoMessage()    {}
 func (*Holding) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{5}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{7}
 }
 func (m *Holding) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -577,17 +1055,71 @@ func (m *Holding) GetBroughtForward() Tonnes {
 	return 0
 }
 
+func (m *Holding) GetRegistryAvailable() Tonnes {
+	if m != nil {
+		return m.RegistryAvailable
+	}
+	return 0
+}
+
+func (m *Holding) GetTradingAvailable() Tonnes {
+	if m != nil {
+		return m.TradingAvailable
+	}
+	return 0
+}
+
+func (m *Holding) GetLocked() Tonnes {
+	if m != nil {
+		return m.Locked
+	}
+	return 0
+}
+
+func (m *Holding) GetPending() Tonnes {
+	if m != nil {
+		return m.Pending
+	}
+	return 0
+}
+
+func (m *Holding) GetPledged() Tonnes {
+	if m != nil {
+		return m.Pledged
+	}
+	return 0
+}
+
+func (m *Holding) GetFrozen() Tonnes {
+	if m != nil {
+		return m.Frozen
+	}
+	return 0
+}
+
+func (m *Holding) GetReceivable() Tonnes {
+	if m != nil {
+		return m.Receivable
+	}
+	return 0
+}
+
+// Money is a party's sub-ledger at the settlement bank.
 type Money struct {
 	Party          string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
 	Amount         Fen    `protobuf:"varint,2,opt,name=amount,proto3,casttype=Fen" json:"amount,omitempty"`
 	BroughtForward Fen    `protobuf:"varint,3,opt,name=brought_forward,json=broughtForward,proto3,casttype=Fen" json:"brought_forward,omitempty"`
+	// In buy orders and in purchases that are not settled.
+	Locked Fen `protobuf:"varint,4,opt,name=locked,proto3,casttype=Fen" json:"locked,omitempty"`
+	// From sales that are not settled: good for buying, not for withdrawal.
+	Proceeds Fen `protobuf:"varint,5,opt,name=proceeds,proto3,casttype=Fen" json:"proceeds,omitempty"`
 }
 
 func (m *Money) Reset()         { *m = Money{} }
 func (m *Money) String() string { return proto.CompactTextString(m) }
 func (*Money) ProtoMessage()    {}
 func (*Money) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{6}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{8}
 }
 func (m *Money) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -637,6 +1169,20 @@ func (m *Money) GetBroughtForward() Fen {
 	return 0
 }
 
+func (m *Money) GetLocked() Fen {
+	if m != nil {
+		return m.Locked
+	}
+	return 0
+}
+
+func (m *Money) GetProceeds() Fen {
+	if m != nil {
+		return m.Proceeds
+	}
+	return 0
+}
+
 type Obligation struct {
 	Entity      string          `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
 	Region      string          `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
@@ -645,13 +1191,19 @@ type Obligation struct {
 	Surrendered Tonnes          `protobuf:"varint,5,opt,name=surrendered,proto3,casttype=Tonnes" json:"surrendered,omitempty"`
 	Offset      Tonnes          `protobuf:"varint,6,opt,name=offset,proto3,casttype=Tonnes" json:"offset,omitempty"`
 	State       ObligationState `protobuf:"varint,7,opt,name=state,proto3,enum=carbonledger.tx.v1.ObligationState" json:"state,omitempty"`
+	// In applications that are not decided.
+	Submitted Tonnes `protobuf:"varint,8,opt,name=submitted,proto3,casttype=Tonnes" json:"submitted,omitempty"`
+	// The ledger's day on which it was complete; 0 before.
+	Completed Day `protobuf:"varint,9,opt,name=completed,proto3,casttype=Day" json:"completed,omitempty"`
+	// Tonnes of surrendered that were forced.
+	Forced Tonnes `protobuf:"varint,10,opt,name=forced,proto3,casttype=Tonnes" json:"forced,omitempty"`
 }
 
 func (m *Obligation) Reset()         { *m = Obligation{} }
 func (m *Obligation) String() string { return proto.CompactTextString(m) }
 func (*Obligation) ProtoMessage()    {}
 func (*Obligation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{7}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{9}
 }
 func (m *Obligation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -729,6 +1281,27 @@ func (m *Obligation) GetState() ObligationState {
 	return ObligationStateUnspecified
 }
 
+func (m *Obligation) GetSubmitted() Tonnes {
+	if m != nil {
+		return m.Submitted
+	}
+	return 0
+}
+
+func (m *Obligation) GetCompleted() Day {
+	if m != nil {
+		return m.Completed
+	}
+	return 0
+}
+
+func (m *Obligation) GetForced() Tonnes {
+	if m != nil {
+		return m.Forced
+	}
+	return 0
+}
+
 // RegionObligation sums the obligations of a region's entities.
 type RegionObligation struct {
 	Region         string `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
@@ -745,7 +1318,7 @@ func (m *RegionObligation) Reset()         { *m = RegionObligation{} }
 func (m *RegionObligation) String() string { return proto.CompactTextString(m) }
 func (*RegionObligation) ProtoMessage()    {}
 func (*RegionObligation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{8}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{10}
 }
 func (m *RegionObligation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -855,7 +1428,7 @@ func (m *YearObligation) Reset()         { *m = YearObligation{} }
 func (m *YearObligation) String() string { return proto.CompactTextString(m) }
 func (*YearObligation) ProtoMessage()    {}
 func (*YearObligation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{9}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{11}
 }
 func (m *YearObligation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -995,13 +1568,15 @@ type Quote struct {
 	BlockTonnes   Tonnes `protobuf:"varint,9,opt,name=block_tonnes,json=blockTonnes,proto3,casttype=Tonnes" json:"block_tonnes,omitempty"`
 	BlockAmount   Fen    `protobuf:"varint,10,opt,name=block_amount,json=blockAmount,proto3,casttype=Fen" json:"block_amount,omitempty"`
 	Trades        int64  `protobuf:"varint,11,opt,name=trades,proto3" json:"trades,omitempty"`
+	BiddingTonnes Tonnes `protobuf:"varint,12,opt,name=bidding_tonnes,json=biddingTonnes,proto3,casttype=Tonnes" json:"bidding_tonnes,omitempty"`
+	BiddingAmount Fen    `protobuf:"varint,13,opt,name=bidding_amount,json=biddingAmount,proto3,casttype=Fen" json:"bidding_amount,omitempty"`
 }
 
 func (m *Quote) Reset()         { *m = Quote{} }
 func (m *Quote) String() string { return proto.CompactTextString(m) }
 func (*Quote) ProtoMessage()    {}
 func (*Quote) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{10}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{12}
 }
 func (m *Quote) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1107,6 +1682,20 @@ func (m *Quote) GetTrades() int64 {
 	return 0
 }
 
+func (m *Quote) GetBiddingTonnes() Tonnes {
+	if m != nil {
+		return m.BiddingTonnes
+	}
+	return 0
+}
+
+func (m *Quote) GetBiddingAmount() Fen {
+	if m != nil {
+		return m.BiddingAmount
+	}
+	return 0
+}
+
 // Bulletin is the exchange's daily bulletin, computed by the ledger from trades.
 type Bulletin struct {
 	Day    Day  `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
@@ -1125,7 +1714,7 @@ func (m *Bulletin) Reset()         { *m = Bulletin{} }
 func (m *Bulletin) String() string { return proto.CompactTextString(m) }
 func (*Bulletin) ProtoMessage()    {}
 func (*Bulletin) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{11}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{13}
 }
 func (m *Bulletin) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1223,13 +1812,15 @@ type YearTotals struct {
 	PartiesTrading   int64  `protobuf:"varint,8,opt,name=parties_trading,json=partiesTrading,proto3" json:"parties_trading,omitempty"`
 	CumulativeTonnes Tonnes `protobuf:"varint,9,opt,name=cumulative_tonnes,json=cumulativeTonnes,proto3,casttype=Tonnes" json:"cumulative_tonnes,omitempty"`
 	CumulativeAmount Fen    `protobuf:"varint,10,opt,name=cumulative_amount,json=cumulativeAmount,proto3,casttype=Fen" json:"cumulative_amount,omitempty"`
+	BiddingTonnes    Tonnes `protobuf:"varint,11,opt,name=bidding_tonnes,json=biddingTonnes,proto3,casttype=Tonnes" json:"bidding_tonnes,omitempty"`
+	BiddingAmount    Fen    `protobuf:"varint,12,opt,name=bidding_amount,json=biddingAmount,proto3,casttype=Fen" json:"bidding_amount,omitempty"`
 }
 
 func (m *YearTotals) Reset()         { *m = YearTotals{} }
 func (m *YearTotals) String() string { return proto.CompactTextString(m) }
 func (*YearTotals) ProtoMessage()    {}
 func (*YearTotals) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{12}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{14}
 }
 func (m *YearTotals) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1328,21 +1919,45 @@ func (m *YearTotals) GetCumulativeAmount() Fen {
 	return 0
 }
 
+func (m *YearTotals) GetBiddingTonnes() Tonnes {
+	if m != nil {
+		return m.BiddingTonnes
+	}
+	return 0
+}
+
+func (m *YearTotals) GetBiddingAmount() Fen {
+	if m != nil {
+		return m.BiddingAmount
+	}
+	return 0
+}
+
 // Supply is the conservation of one instrument: brought_forward + issued =
-// held + surrendered.
+// held + clawed_back + surrendered + cancelled + carried_over.
 type Supply struct {
 	Instrument     string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
 	BroughtForward Tonnes `protobuf:"varint,2,opt,name=brought_forward,json=broughtForward,proto3,casttype=Tonnes" json:"brought_forward,omitempty"`
 	Issued         Tonnes `protobuf:"varint,3,opt,name=issued,proto3,casttype=Tonnes" json:"issued,omitempty"`
 	Held           Tonnes `protobuf:"varint,4,opt,name=held,proto3,casttype=Tonnes" json:"held,omitempty"`
 	Surrendered    Tonnes `protobuf:"varint,5,opt,name=surrendered,proto3,casttype=Tonnes" json:"surrendered,omitempty"`
+	ClawedBack     Tonnes `protobuf:"varint,6,opt,name=clawed_back,json=clawedBack,proto3,casttype=Tonnes" json:"clawed_back,omitempty"`
+	Cancelled      Tonnes `protobuf:"varint,7,opt,name=cancelled,proto3,casttype=Tonnes" json:"cancelled,omitempty"`
+	CarriedOver    Tonnes `protobuf:"varint,8,opt,name=carried_over,json=carriedOver,proto3,casttype=Tonnes" json:"carried_over,omitempty"`
+	// Of held: the sums of the sub-balances.
+	RegistryAvailable Tonnes `protobuf:"varint,9,opt,name=registry_available,json=registryAvailable,proto3,casttype=Tonnes" json:"registry_available,omitempty"`
+	TradingAvailable  Tonnes `protobuf:"varint,10,opt,name=trading_available,json=tradingAvailable,proto3,casttype=Tonnes" json:"trading_available,omitempty"`
+	Locked            Tonnes `protobuf:"varint,11,opt,name=locked,proto3,casttype=Tonnes" json:"locked,omitempty"`
+	Pending           Tonnes `protobuf:"varint,12,opt,name=pending,proto3,casttype=Tonnes" json:"pending,omitempty"`
+	Pledged           Tonnes `protobuf:"varint,13,opt,name=pledged,proto3,casttype=Tonnes" json:"pledged,omitempty"`
+	Frozen            Tonnes `protobuf:"varint,14,opt,name=frozen,proto3,casttype=Tonnes" json:"frozen,omitempty"`
 }
 
 func (m *Supply) Reset()         { *m = Supply{} }
 func (m *Supply) String() string { return proto.CompactTextString(m) }
 func (*Supply) ProtoMessage()    {}
 func (*Supply) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{13}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{15}
 }
 func (m *Supply) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1406,6 +2021,147 @@ func (m *Supply) GetSurrendered() Tonnes {
 	return 0
 }
 
+func (m *Supply) GetClawedBack() Tonnes {
+	if m != nil {
+		return m.ClawedBack
+	}
+	return 0
+}
+
+func (m *Supply) GetCancelled() Tonnes {
+	if m != nil {
+		return m.Cancelled
+	}
+	return 0
+}
+
+func (m *Supply) GetCarriedOver() Tonnes {
+	if m != nil {
+		return m.CarriedOver
+	}
+	return 0
+}
+
+func (m *Supply) GetRegistryAvailable() Tonnes {
+	if m != nil {
+		return m.RegistryAvailable
+	}
+	return 0
+}
+
+func (m *Supply) GetTradingAvailable() Tonnes {
+	if m != nil {
+		return m.TradingAvailable
+	}
+	return 0
+}
+
+func (m *Supply) GetLocked() Tonnes {
+	if m != nil {
+		return m.Locked
+	}
+	return 0
+}
+
+func (m *Supply) GetPending() Tonnes {
+	if m != nil {
+		return m.Pending
+	}
+	return 0
+}
+
+func (m *Supply) GetPledged() Tonnes {
+	if m != nil {
+		return m.Pledged
+	}
+	return 0
+}
+
+func (m *Supply) GetFrozen() Tonnes {
+	if m != nil {
+		return m.Frozen
+	}
+	return 0
+}
+
+// ReductionSupply is the conservation of CCER: registered = held + cancelled.
+type ReductionSupply struct {
+	Registered Tonnes `protobuf:"varint,1,opt,name=registered,proto3,casttype=Tonnes" json:"registered,omitempty"`
+	Held       Tonnes `protobuf:"varint,2,opt,name=held,proto3,casttype=Tonnes" json:"held,omitempty"`
+	Cancelled  Tonnes `protobuf:"varint,3,opt,name=cancelled,proto3,casttype=Tonnes" json:"cancelled,omitempty"`
+	// Of cancelled: for the national offset, and of that, booked as offset.
+	NationalOffset Tonnes `protobuf:"varint,4,opt,name=national_offset,json=nationalOffset,proto3,casttype=Tonnes" json:"national_offset,omitempty"`
+	Booked         Tonnes `protobuf:"varint,5,opt,name=booked,proto3,casttype=Tonnes" json:"booked,omitempty"`
+}
+
+func (m *ReductionSupply) Reset()         { *m = ReductionSupply{} }
+func (m *ReductionSupply) String() string { return proto.CompactTextString(m) }
+func (*ReductionSupply) ProtoMessage()    {}
+func (*ReductionSupply) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{16}
+}
+func (m *ReductionSupply) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ReductionSupply) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ReductionSupply.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ReductionSupply) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ReductionSupply.Merge(m, src)
+}
+func (m *ReductionSupply) XXX_Size() int {
+	return m.Size()
+}
+func (m *ReductionSupply) XXX_DiscardUnknown() {
+	xxx_messageInfo_ReductionSupply.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ReductionSupply proto.InternalMessageInfo
+
+func (m *ReductionSupply) GetRegistered() Tonnes {
+	if m != nil {
+		return m.Registered
+	}
+	return 0
+}
+
+func (m *ReductionSupply) GetHeld() Tonnes {
+	if m != nil {
+		return m.Held
+	}
+	return 0
+}
+
+func (m *ReductionSupply) GetCancelled() Tonnes {
+	if m != nil {
+		return m.Cancelled
+	}
+	return 0
+}
+
+func (m *ReductionSupply) GetNationalOffset() Tonnes {
+	if m != nil {
+		return m.NationalOffset
+	}
+	return 0
+}
+
+func (m *ReductionSupply) GetBooked() Tonnes {
+	if m != nil {
+		return m.Booked
+	}
+	return 0
+}
+
 // MoneySupply is the conservation of money: brought_forward + deposited =
 // held + withdrawn.
 type MoneySupply struct {
@@ -1419,7 +2175,7 @@ func (m *MoneySupply) Reset()         { *m = MoneySupply{} }
 func (m *MoneySupply) String() string { return proto.CompactTextString(m) }
 func (*MoneySupply) ProtoMessage()    {}
 func (*MoneySupply) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{14}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{17}
 }
 func (m *MoneySupply) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1482,14 +2238,15 @@ type Conservation struct {
 	Instruments []Supply    `protobuf:"bytes,2,rep,name=instruments,proto3" json:"instruments"`
 	Money       MoneySupply `protobuf:"bytes,3,opt,name=money,proto3" json:"money"`
 	// Sentences that name what does not add up; empty where all does.
-	Breaks []string `protobuf:"bytes,4,rep,name=breaks,proto3" json:"breaks,omitempty"`
+	Breaks     []string        `protobuf:"bytes,4,rep,name=breaks,proto3" json:"breaks,omitempty"`
+	Reductions ReductionSupply `protobuf:"bytes,5,opt,name=reductions,proto3" json:"reductions"`
 }
 
 func (m *Conservation) Reset()         { *m = Conservation{} }
 func (m *Conservation) String() string { return proto.CompactTextString(m) }
 func (*Conservation) ProtoMessage()    {}
 func (*Conservation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{15}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{18}
 }
 func (m *Conservation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1546,28 +2303,46 @@ func (m *Conservation) GetBreaks() []string {
 	return nil
 }
 
-// OrderFill is how much of a signed order trades have taken.
-type OrderFill struct {
-	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
-	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
-	// SHA-256 of the order: another order with this reference is refused.
-	OrderId  []byte `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Quantity Tonnes `protobuf:"varint,4,opt,name=quantity,proto3,casttype=Tonnes" json:"quantity,omitempty"`
-	Filled   Tonnes `protobuf:"varint,5,opt,name=filled,proto3,casttype=Tonnes" json:"filled,omitempty"`
+func (m *Conservation) GetReductions() ReductionSupply {
+	if m != nil {
+		return m.Reductions
+	}
+	return ReductionSupply{}
 }
 
-func (m *OrderFill) Reset()         { *m = OrderFill{} }
-func (m *OrderFill) String() string { return proto.CompactTextString(m) }
-func (*OrderFill) ProtoMessage()    {}
-func (*OrderFill) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{16}
+// Order is a registered order and how much of it trades have taken.
+type OrderRecord struct {
+	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	// SHA-256 of the signed order: another order with this reference is refused.
+	OrderId    []byte     `protobuf:"bytes,3,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Quantity   Tonnes     `protobuf:"varint,4,opt,name=quantity,proto3,casttype=Tonnes" json:"quantity,omitempty"`
+	Filled     Tonnes     `protobuf:"varint,5,opt,name=filled,proto3,casttype=Tonnes" json:"filled,omitempty"`
+	Instrument string     `protobuf:"bytes,6,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Side       Side       `protobuf:"varint,7,opt,name=side,proto3,enum=carbonledger.tx.v1.Side" json:"side,omitempty"`
+	LimitPrice Fen        `protobuf:"varint,8,opt,name=limit_price,json=limitPrice,proto3,casttype=Fen" json:"limit_price,omitempty"`
+	Day        Day        `protobuf:"varint,9,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	Kind       TradeKind  `protobuf:"varint,10,opt,name=kind,proto3,enum=carbonledger.tx.v1.TradeKind" json:"kind,omitempty"`
+	Session    string     `protobuf:"bytes,11,opt,name=session,proto3" json:"session,omitempty"`
+	State      OrderState `protobuf:"varint,12,opt,name=state,proto3,enum=carbonledger.tx.v1.OrderState" json:"state,omitempty"`
+	// Among the day's orders, from 1: the time of registration.
+	Number int64 `protobuf:"varint,13,opt,name=number,proto3" json:"number,omitempty"`
+	// The key that signed it.
+	Key PublicKey `protobuf:"bytes,14,opt,name=key,proto3" json:"key"`
 }
-func (m *OrderFill) XXX_Unmarshal(b []byte) error {
+
+func (m *OrderRecord) Reset()         { *m = OrderRecord{} }
+func (m *OrderRecord) String() string { return proto.CompactTextString(m) }
+func (*OrderRecord) ProtoMessage()    {}
+func (*OrderRecord) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{19}
+}
+func (m *OrderRecord) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-func (m *OrderFill) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+func (m *OrderRecord) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
-		return xxx_messageInfo_OrderFill.Marshal(b, m, deterministic)
+		return xxx_messageInfo_OrderRecord.Marshal(b, m, deterministic)
 	} else {
 		b = b[:cap(b)]
 		n, err := m.MarshalToSizedBuffer(b)
@@ -1577,49 +2352,1682 @@ func (m *OrderFill) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 		return b[:n], nil
 	}
 }
-func (m *OrderFill) XXX_Merge(src proto.Message) {
-	xxx_messageInfo_OrderFill.Merge(m, src)
+func (m *OrderRecord) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_OrderRecord.Merge(m, src)
 }
-func (m *OrderFill) XXX_Size() int {
+func (m *OrderRecord) XXX_Size() int {
 	return m.Size()
 }
-func (m *OrderFill) XXX_DiscardUnknown() {
-	xxx_messageInfo_OrderFill.DiscardUnknown(m)
+func (m *OrderRecord) XXX_DiscardUnknown() {
+	xxx_messageInfo_OrderRecord.DiscardUnknown(m)
 }
 
-var xxx_messageInfo_OrderFill proto.InternalMessageInfo
+var xxx_messageInfo_OrderRecord proto.InternalMessageInfo
 
-func (m *OrderFill) GetParty() string {
+func (m *OrderRecord) GetParty() string {
 	if m != nil {
 		return m.Party
 	}
 	return ""
 }
 
-func (m *OrderFill) GetReference() string {
+func (m *OrderRecord) GetReference() string {
 	if m != nil {
 		return m.Reference
 	}
 	return ""
 }
 
-func (m *OrderFill) GetOrderId() []byte {
+func (m *OrderRecord) GetOrderId() []byte {
 	if m != nil {
 		return m.OrderId
 	}
 	return nil
 }
 
-func (m *OrderFill) GetQuantity() Tonnes {
+func (m *OrderRecord) GetQuantity() Tonnes {
 	if m != nil {
 		return m.Quantity
 	}
 	return 0
 }
 
-func (m *OrderFill) GetFilled() Tonnes {
+func (m *OrderRecord) GetFilled() Tonnes {
 	if m != nil {
 		return m.Filled
+	}
+	return 0
+}
+
+func (m *OrderRecord) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *OrderRecord) GetSide() Side {
+	if m != nil {
+		return m.Side
+	}
+	return SideUnspecified
+}
+
+func (m *OrderRecord) GetLimitPrice() Fen {
+	if m != nil {
+		return m.LimitPrice
+	}
+	return 0
+}
+
+func (m *OrderRecord) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *OrderRecord) GetKind() TradeKind {
+	if m != nil {
+		return m.Kind
+	}
+	return TradeKindUnspecified
+}
+
+func (m *OrderRecord) GetSession() string {
+	if m != nil {
+		return m.Session
+	}
+	return ""
+}
+
+func (m *OrderRecord) GetState() OrderState {
+	if m != nil {
+		return m.State
+	}
+	return OrderStateUnspecified
+}
+
+func (m *OrderRecord) GetNumber() int64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *OrderRecord) GetKey() PublicKey {
+	if m != nil {
+		return m.Key
+	}
+	return PublicKey{}
+}
+
+// TradeRecord is a matched trade.
+type TradeRecord struct {
+	Day Day `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	// Of the day, from 1, in the order of settlement.
+	Number     int64      `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Kind       TradeKind  `protobuf:"varint,3,opt,name=kind,proto3,enum=carbonledger.tx.v1.TradeKind" json:"kind,omitempty"`
+	Instrument string     `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Price      Fen        `protobuf:"varint,5,opt,name=price,proto3,casttype=Fen" json:"price,omitempty"`
+	Tonnes     Tonnes     `protobuf:"varint,6,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Amount     Fen        `protobuf:"varint,7,opt,name=amount,proto3,casttype=Fen" json:"amount,omitempty"`
+	Buy        OrderName  `protobuf:"bytes,8,opt,name=buy,proto3" json:"buy"`
+	Sell       OrderName  `protobuf:"bytes,9,opt,name=sell,proto3" json:"sell"`
+	State      TradeState `protobuf:"varint,10,opt,name=state,proto3,enum=carbonledger.tx.v1.TradeState" json:"state,omitempty"`
+}
+
+func (m *TradeRecord) Reset()         { *m = TradeRecord{} }
+func (m *TradeRecord) String() string { return proto.CompactTextString(m) }
+func (*TradeRecord) ProtoMessage()    {}
+func (*TradeRecord) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{20}
+}
+func (m *TradeRecord) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *TradeRecord) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_TradeRecord.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *TradeRecord) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_TradeRecord.Merge(m, src)
+}
+func (m *TradeRecord) XXX_Size() int {
+	return m.Size()
+}
+func (m *TradeRecord) XXX_DiscardUnknown() {
+	xxx_messageInfo_TradeRecord.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_TradeRecord proto.InternalMessageInfo
+
+func (m *TradeRecord) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *TradeRecord) GetNumber() int64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *TradeRecord) GetKind() TradeKind {
+	if m != nil {
+		return m.Kind
+	}
+	return TradeKindUnspecified
+}
+
+func (m *TradeRecord) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *TradeRecord) GetPrice() Fen {
+	if m != nil {
+		return m.Price
+	}
+	return 0
+}
+
+func (m *TradeRecord) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *TradeRecord) GetAmount() Fen {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *TradeRecord) GetBuy() OrderName {
+	if m != nil {
+		return m.Buy
+	}
+	return OrderName{}
+}
+
+func (m *TradeRecord) GetSell() OrderName {
+	if m != nil {
+		return m.Sell
+	}
+	return OrderName{}
+}
+
+func (m *TradeRecord) GetState() TradeState {
+	if m != nil {
+		return m.State
+	}
+	return TradeStateUnspecified
+}
+
+// DaySettlement is what a day's close settled, and its reconciliation.
+type DaySettlement struct {
+	Day    Day    `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	Trades int64  `protobuf:"varint,2,opt,name=trades,proto3" json:"trades,omitempty"`
+	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Amount Fen    `protobuf:"varint,4,opt,name=amount,proto3,casttype=Fen" json:"amount,omitempty"`
+	// Of trades: those that could not be settled.
+	Exceptions int64 `protobuf:"varint,5,opt,name=exceptions,proto3" json:"exceptions,omitempty"`
+	// Units in trading holdings after settlement, in genesis order.
+	Tradable []InstrumentTotal `protobuf:"bytes,6,rep,name=tradable,proto3" json:"tradable"`
+	// Money of all sub-ledgers after settlement.
+	Money Fen `protobuf:"varint,7,opt,name=money,proto3,casttype=Fen" json:"money,omitempty"`
+	// The statements; absent until they came.
+	Exchange *StateTotals `protobuf:"bytes,8,opt,name=exchange,proto3" json:"exchange,omitempty"`
+	Bank     *StateTotals `protobuf:"bytes,9,opt,name=bank,proto3" json:"bank,omitempty"`
+	// What differs at the last reconciliation: names and numbers.
+	Breaks     []string `protobuf:"bytes,10,rep,name=breaks,proto3" json:"breaks,omitempty"`
+	Reconciled bool     `protobuf:"varint,11,opt,name=reconciled,proto3" json:"reconciled,omitempty"`
+}
+
+func (m *DaySettlement) Reset()         { *m = DaySettlement{} }
+func (m *DaySettlement) String() string { return proto.CompactTextString(m) }
+func (*DaySettlement) ProtoMessage()    {}
+func (*DaySettlement) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{21}
+}
+func (m *DaySettlement) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *DaySettlement) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_DaySettlement.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *DaySettlement) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_DaySettlement.Merge(m, src)
+}
+func (m *DaySettlement) XXX_Size() int {
+	return m.Size()
+}
+func (m *DaySettlement) XXX_DiscardUnknown() {
+	xxx_messageInfo_DaySettlement.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_DaySettlement proto.InternalMessageInfo
+
+func (m *DaySettlement) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *DaySettlement) GetTrades() int64 {
+	if m != nil {
+		return m.Trades
+	}
+	return 0
+}
+
+func (m *DaySettlement) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *DaySettlement) GetAmount() Fen {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *DaySettlement) GetExceptions() int64 {
+	if m != nil {
+		return m.Exceptions
+	}
+	return 0
+}
+
+func (m *DaySettlement) GetTradable() []InstrumentTotal {
+	if m != nil {
+		return m.Tradable
+	}
+	return nil
+}
+
+func (m *DaySettlement) GetMoney() Fen {
+	if m != nil {
+		return m.Money
+	}
+	return 0
+}
+
+func (m *DaySettlement) GetExchange() *StateTotals {
+	if m != nil {
+		return m.Exchange
+	}
+	return nil
+}
+
+func (m *DaySettlement) GetBank() *StateTotals {
+	if m != nil {
+		return m.Bank
+	}
+	return nil
+}
+
+func (m *DaySettlement) GetBreaks() []string {
+	if m != nil {
+		return m.Breaks
+	}
+	return nil
+}
+
+func (m *DaySettlement) GetReconciled() bool {
+	if m != nil {
+		return m.Reconciled
+	}
+	return false
+}
+
+type BiddingSession struct {
+	Session    string      `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seller     string      `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
+	Instrument string      `protobuf:"bytes,3,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes      `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Mode       BiddingMode `protobuf:"varint,5,opt,name=mode,proto3,enum=carbonledger.tx.v1.BiddingMode" json:"mode,omitempty"`
+	Floor      Fen         `protobuf:"varint,6,opt,name=floor,proto3,casttype=Fen" json:"floor,omitempty"`
+	Ceiling    Fen         `protobuf:"varint,7,opt,name=ceiling,proto3,casttype=Fen" json:"ceiling,omitempty"`
+	Day        Day         `protobuf:"varint,8,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	Concluded  bool        `protobuf:"varint,9,opt,name=concluded,proto3" json:"concluded,omitempty"`
+	Sold       Tonnes      `protobuf:"varint,10,opt,name=sold,proto3,casttype=Tonnes" json:"sold,omitempty"`
+	// The seller's order, once it is registered.
+	SellReference string `protobuf:"bytes,11,opt,name=sell_reference,json=sellReference,proto3" json:"sell_reference,omitempty"`
+	// Orders registered for it.
+	Orders int64 `protobuf:"varint,12,opt,name=orders,proto3" json:"orders,omitempty"`
+}
+
+func (m *BiddingSession) Reset()         { *m = BiddingSession{} }
+func (m *BiddingSession) String() string { return proto.CompactTextString(m) }
+func (*BiddingSession) ProtoMessage()    {}
+func (*BiddingSession) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{22}
+}
+func (m *BiddingSession) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *BiddingSession) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_BiddingSession.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *BiddingSession) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_BiddingSession.Merge(m, src)
+}
+func (m *BiddingSession) XXX_Size() int {
+	return m.Size()
+}
+func (m *BiddingSession) XXX_DiscardUnknown() {
+	xxx_messageInfo_BiddingSession.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_BiddingSession proto.InternalMessageInfo
+
+func (m *BiddingSession) GetSession() string {
+	if m != nil {
+		return m.Session
+	}
+	return ""
+}
+
+func (m *BiddingSession) GetSeller() string {
+	if m != nil {
+		return m.Seller
+	}
+	return ""
+}
+
+func (m *BiddingSession) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *BiddingSession) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *BiddingSession) GetMode() BiddingMode {
+	if m != nil {
+		return m.Mode
+	}
+	return BiddingModeUnspecified
+}
+
+func (m *BiddingSession) GetFloor() Fen {
+	if m != nil {
+		return m.Floor
+	}
+	return 0
+}
+
+func (m *BiddingSession) GetCeiling() Fen {
+	if m != nil {
+		return m.Ceiling
+	}
+	return 0
+}
+
+func (m *BiddingSession) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *BiddingSession) GetConcluded() bool {
+	if m != nil {
+		return m.Concluded
+	}
+	return false
+}
+
+func (m *BiddingSession) GetSold() Tonnes {
+	if m != nil {
+		return m.Sold
+	}
+	return 0
+}
+
+func (m *BiddingSession) GetSellReference() string {
+	if m != nil {
+		return m.SellReference
+	}
+	return ""
+}
+
+func (m *BiddingSession) GetOrders() int64 {
+	if m != nil {
+		return m.Orders
+	}
+	return 0
+}
+
+// Lot is the provenance of an issue.
+type Lot struct {
+	// From 1, over all instruments: the number of the registration.
+	Number      int64  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	To          string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	Beneficiary string `protobuf:"bytes,3,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	Instrument  string `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	// Issued; negative where it was taken back.
+	Tonnes      Tonnes `protobuf:"varint,5,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Stage       Stage  `protobuf:"varint,6,opt,name=stage,proto3,enum=carbonledger.tx.v1.Stage" json:"stage,omitempty"`
+	Region      string `protobuf:"bytes,7,opt,name=region,proto3" json:"region,omitempty"`
+	Document    string `protobuf:"bytes,8,opt,name=document,proto3" json:"document,omitempty"`
+	TableSha256 []byte `protobuf:"bytes,9,opt,name=table_sha256,json=tableSha256,proto3" json:"table_sha256,omitempty"`
+	Height      uint64 `protobuf:"varint,10,opt,name=height,proto3" json:"height,omitempty"`
+	// The carry-over application that it answers; empty otherwise.
+	CarryOver string `protobuf:"bytes,11,opt,name=carry_over,json=carryOver,proto3" json:"carry_over,omitempty"`
+}
+
+func (m *Lot) Reset()         { *m = Lot{} }
+func (m *Lot) String() string { return proto.CompactTextString(m) }
+func (*Lot) ProtoMessage()    {}
+func (*Lot) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{23}
+}
+func (m *Lot) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Lot) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Lot.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Lot) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Lot.Merge(m, src)
+}
+func (m *Lot) XXX_Size() int {
+	return m.Size()
+}
+func (m *Lot) XXX_DiscardUnknown() {
+	xxx_messageInfo_Lot.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Lot proto.InternalMessageInfo
+
+func (m *Lot) GetNumber() int64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *Lot) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+func (m *Lot) GetBeneficiary() string {
+	if m != nil {
+		return m.Beneficiary
+	}
+	return ""
+}
+
+func (m *Lot) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *Lot) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Lot) GetStage() Stage {
+	if m != nil {
+		return m.Stage
+	}
+	return StageUnspecified
+}
+
+func (m *Lot) GetRegion() string {
+	if m != nil {
+		return m.Region
+	}
+	return ""
+}
+
+func (m *Lot) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+func (m *Lot) GetTableSha256() []byte {
+	if m != nil {
+		return m.TableSha256
+	}
+	return nil
+}
+
+func (m *Lot) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *Lot) GetCarryOver() string {
+	if m != nil {
+		return m.CarryOver
+	}
+	return ""
+}
+
+type Verification struct {
+	Entity       string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Year         Year   `protobuf:"varint,2,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	Tonnes       Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	ReportSha256 []byte `protobuf:"bytes,4,opt,name=report_sha256,json=reportSha256,proto3" json:"report_sha256,omitempty"`
+	Verifier     string `protobuf:"bytes,5,opt,name=verifier,proto3" json:"verifier,omitempty"`
+	Height       uint64 `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
+}
+
+func (m *Verification) Reset()         { *m = Verification{} }
+func (m *Verification) String() string { return proto.CompactTextString(m) }
+func (*Verification) ProtoMessage()    {}
+func (*Verification) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{24}
+}
+func (m *Verification) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Verification) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Verification.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Verification) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Verification.Merge(m, src)
+}
+func (m *Verification) XXX_Size() int {
+	return m.Size()
+}
+func (m *Verification) XXX_DiscardUnknown() {
+	xxx_messageInfo_Verification.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Verification proto.InternalMessageInfo
+
+func (m *Verification) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Verification) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *Verification) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Verification) GetReportSha256() []byte {
+	if m != nil {
+		return m.ReportSha256
+	}
+	return nil
+}
+
+func (m *Verification) GetVerifier() string {
+	if m != nil {
+		return m.Verifier
+	}
+	return ""
+}
+
+func (m *Verification) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+type Application struct {
+	Applicant   string          `protobuf:"bytes,1,opt,name=applicant,proto3" json:"applicant,omitempty"`
+	Application string          `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
+	Kind        ApplicationKind `protobuf:"varint,3,opt,name=kind,proto3,enum=carbonledger.tx.v1.ApplicationKind" json:"kind,omitempty"`
+	Instrument  string          `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes      Tonnes          `protobuf:"varint,5,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// Surrenders: the entity whose obligation it is, and the year.
+	Beneficiary string `protobuf:"bytes,6,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	Year        Year   `protobuf:"varint,7,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	// Cancellation: what for.
+	Purpose string           `protobuf:"bytes,8,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	State   ApplicationState `protobuf:"varint,9,opt,name=state,proto3,enum=carbonledger.tx.v1.ApplicationState" json:"state,omitempty"`
+	// Ledger's days.
+	Submitted Day `protobuf:"varint,10,opt,name=submitted,proto3,casttype=Day" json:"submitted,omitempty"`
+	Decided   Day `protobuf:"varint,11,opt,name=decided,proto3,casttype=Day" json:"decided,omitempty"`
+	// Whose decision it is: the region, or the registry.
+	Decider string `protobuf:"bytes,12,opt,name=decider,proto3" json:"decider,omitempty"`
+}
+
+func (m *Application) Reset()         { *m = Application{} }
+func (m *Application) String() string { return proto.CompactTextString(m) }
+func (*Application) ProtoMessage()    {}
+func (*Application) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{25}
+}
+func (m *Application) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Application) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Application.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Application) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Application.Merge(m, src)
+}
+func (m *Application) XXX_Size() int {
+	return m.Size()
+}
+func (m *Application) XXX_DiscardUnknown() {
+	xxx_messageInfo_Application.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Application proto.InternalMessageInfo
+
+func (m *Application) GetApplicant() string {
+	if m != nil {
+		return m.Applicant
+	}
+	return ""
+}
+
+func (m *Application) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+func (m *Application) GetKind() ApplicationKind {
+	if m != nil {
+		return m.Kind
+	}
+	return ApplicationKindUnspecified
+}
+
+func (m *Application) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *Application) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Application) GetBeneficiary() string {
+	if m != nil {
+		return m.Beneficiary
+	}
+	return ""
+}
+
+func (m *Application) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *Application) GetPurpose() string {
+	if m != nil {
+		return m.Purpose
+	}
+	return ""
+}
+
+func (m *Application) GetState() ApplicationState {
+	if m != nil {
+		return m.State
+	}
+	return ApplicationStateUnspecified
+}
+
+func (m *Application) GetSubmitted() Day {
+	if m != nil {
+		return m.Submitted
+	}
+	return 0
+}
+
+func (m *Application) GetDecided() Day {
+	if m != nil {
+		return m.Decided
+	}
+	return 0
+}
+
+func (m *Application) GetDecider() string {
+	if m != nil {
+		return m.Decider
+	}
+	return ""
+}
+
+type Reduction struct {
+	Batch     string `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	Project   string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
+	Tonnes    Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Document  string `protobuf:"bytes,4,opt,name=document,proto3" json:"document,omitempty"`
+	Old       bool   `protobuf:"varint,5,opt,name=old,proto3" json:"old,omitempty"`
+	Cancelled Tonnes `protobuf:"varint,6,opt,name=cancelled,proto3,casttype=Tonnes" json:"cancelled,omitempty"`
+}
+
+func (m *Reduction) Reset()         { *m = Reduction{} }
+func (m *Reduction) String() string { return proto.CompactTextString(m) }
+func (*Reduction) ProtoMessage()    {}
+func (*Reduction) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{26}
+}
+func (m *Reduction) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Reduction) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Reduction.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Reduction) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Reduction.Merge(m, src)
+}
+func (m *Reduction) XXX_Size() int {
+	return m.Size()
+}
+func (m *Reduction) XXX_DiscardUnknown() {
+	xxx_messageInfo_Reduction.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Reduction proto.InternalMessageInfo
+
+func (m *Reduction) GetBatch() string {
+	if m != nil {
+		return m.Batch
+	}
+	return ""
+}
+
+func (m *Reduction) GetProject() string {
+	if m != nil {
+		return m.Project
+	}
+	return ""
+}
+
+func (m *Reduction) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Reduction) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+func (m *Reduction) GetOld() bool {
+	if m != nil {
+		return m.Old
+	}
+	return false
+}
+
+func (m *Reduction) GetCancelled() Tonnes {
+	if m != nil {
+		return m.Cancelled
+	}
+	return 0
+}
+
+type ReductionHolding struct {
+	Party  string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Batch  string `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+}
+
+func (m *ReductionHolding) Reset()         { *m = ReductionHolding{} }
+func (m *ReductionHolding) String() string { return proto.CompactTextString(m) }
+func (*ReductionHolding) ProtoMessage()    {}
+func (*ReductionHolding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{27}
+}
+func (m *ReductionHolding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ReductionHolding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ReductionHolding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ReductionHolding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ReductionHolding.Merge(m, src)
+}
+func (m *ReductionHolding) XXX_Size() int {
+	return m.Size()
+}
+func (m *ReductionHolding) XXX_DiscardUnknown() {
+	xxx_messageInfo_ReductionHolding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ReductionHolding proto.InternalMessageInfo
+
+func (m *ReductionHolding) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *ReductionHolding) GetBatch() string {
+	if m != nil {
+		return m.Batch
+	}
+	return ""
+}
+
+func (m *ReductionHolding) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+// Cancellation of CCER.
+type Cancellation struct {
+	Cancellation string           `protobuf:"bytes,1,opt,name=cancellation,proto3" json:"cancellation,omitempty"`
+	Owner        string           `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	Batch        string           `protobuf:"bytes,3,opt,name=batch,proto3" json:"batch,omitempty"`
+	Tonnes       Tonnes           `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Kind         CancellationKind `protobuf:"varint,5,opt,name=kind,proto3,enum=carbonledger.tx.v1.CancellationKind" json:"kind,omitempty"`
+	Day          Day              `protobuf:"varint,6,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	// The obligation year in which it is booked; 0 while it is not.
+	Booked Year `protobuf:"varint,7,opt,name=booked,proto3,casttype=Year" json:"booked,omitempty"`
+}
+
+func (m *Cancellation) Reset()         { *m = Cancellation{} }
+func (m *Cancellation) String() string { return proto.CompactTextString(m) }
+func (*Cancellation) ProtoMessage()    {}
+func (*Cancellation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{28}
+}
+func (m *Cancellation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Cancellation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Cancellation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Cancellation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Cancellation.Merge(m, src)
+}
+func (m *Cancellation) XXX_Size() int {
+	return m.Size()
+}
+func (m *Cancellation) XXX_DiscardUnknown() {
+	xxx_messageInfo_Cancellation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Cancellation proto.InternalMessageInfo
+
+func (m *Cancellation) GetCancellation() string {
+	if m != nil {
+		return m.Cancellation
+	}
+	return ""
+}
+
+func (m *Cancellation) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *Cancellation) GetBatch() string {
+	if m != nil {
+		return m.Batch
+	}
+	return ""
+}
+
+func (m *Cancellation) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Cancellation) GetKind() CancellationKind {
+	if m != nil {
+		return m.Kind
+	}
+	return CancellationKindUnspecified
+}
+
+func (m *Cancellation) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *Cancellation) GetBooked() Year {
+	if m != nil {
+		return m.Booked
+	}
+	return 0
+}
+
+// Allocation is what an entity was allocated of a vintage, by stage.
+type Allocation struct {
+	Entity      string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Instrument  string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Pre         bool   `protobuf:"varint,3,opt,name=pre,proto3" json:"pre,omitempty"`
+	PreTonnes   Tonnes `protobuf:"varint,4,opt,name=pre_tonnes,json=preTonnes,proto3,casttype=Tonnes" json:"pre_tonnes,omitempty"`
+	Final       bool   `protobuf:"varint,5,opt,name=final,proto3" json:"final,omitempty"`
+	FinalTonnes Tonnes `protobuf:"varint,6,opt,name=final_tonnes,json=finalTonnes,proto3,casttype=Tonnes" json:"final_tonnes,omitempty"`
+	// Held by the region's account for the entity.
+	AtRegion Tonnes `protobuf:"varint,7,opt,name=at_region,json=atRegion,proto3,casttype=Tonnes" json:"at_region,omitempty"`
+}
+
+func (m *Allocation) Reset()         { *m = Allocation{} }
+func (m *Allocation) String() string { return proto.CompactTextString(m) }
+func (*Allocation) ProtoMessage()    {}
+func (*Allocation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{29}
+}
+func (m *Allocation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Allocation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Allocation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Allocation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Allocation.Merge(m, src)
+}
+func (m *Allocation) XXX_Size() int {
+	return m.Size()
+}
+func (m *Allocation) XXX_DiscardUnknown() {
+	xxx_messageInfo_Allocation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Allocation proto.InternalMessageInfo
+
+func (m *Allocation) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Allocation) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *Allocation) GetPre() bool {
+	if m != nil {
+		return m.Pre
+	}
+	return false
+}
+
+func (m *Allocation) GetPreTonnes() Tonnes {
+	if m != nil {
+		return m.PreTonnes
+	}
+	return 0
+}
+
+func (m *Allocation) GetFinal() bool {
+	if m != nil {
+		return m.Final
+	}
+	return false
+}
+
+func (m *Allocation) GetFinalTonnes() Tonnes {
+	if m != nil {
+		return m.FinalTonnes
+	}
+	return 0
+}
+
+func (m *Allocation) GetAtRegion() Tonnes {
+	if m != nil {
+		return m.AtRegion
+	}
+	return 0
+}
+
+type FreezeRecord struct {
+	Document   string `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
+	Party      string `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
+	Instrument string `protobuf:"bytes,3,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	// Still frozen.
+	Tonnes Tonnes `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Court  string `protobuf:"bytes,5,opt,name=court,proto3" json:"court,omitempty"`
+}
+
+func (m *FreezeRecord) Reset()         { *m = FreezeRecord{} }
+func (m *FreezeRecord) String() string { return proto.CompactTextString(m) }
+func (*FreezeRecord) ProtoMessage()    {}
+func (*FreezeRecord) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{30}
+}
+func (m *FreezeRecord) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *FreezeRecord) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_FreezeRecord.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *FreezeRecord) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_FreezeRecord.Merge(m, src)
+}
+func (m *FreezeRecord) XXX_Size() int {
+	return m.Size()
+}
+func (m *FreezeRecord) XXX_DiscardUnknown() {
+	xxx_messageInfo_FreezeRecord.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_FreezeRecord proto.InternalMessageInfo
+
+func (m *FreezeRecord) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+func (m *FreezeRecord) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *FreezeRecord) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *FreezeRecord) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *FreezeRecord) GetCourt() string {
+	if m != nil {
+		return m.Court
+	}
+	return ""
+}
+
+type PledgeRecord struct {
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+	Pledgor      string `protobuf:"bytes,2,opt,name=pledgor,proto3" json:"pledgor,omitempty"`
+	Pledgee      string `protobuf:"bytes,3,opt,name=pledgee,proto3" json:"pledgee,omitempty"`
+	Instrument   string `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes       Tonnes `protobuf:"varint,5,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Condition    string `protobuf:"bytes,6,opt,name=condition,proto3" json:"condition,omitempty"`
+	Released     bool   `protobuf:"varint,7,opt,name=released,proto3" json:"released,omitempty"`
+}
+
+func (m *PledgeRecord) Reset()         { *m = PledgeRecord{} }
+func (m *PledgeRecord) String() string { return proto.CompactTextString(m) }
+func (*PledgeRecord) ProtoMessage()    {}
+func (*PledgeRecord) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{31}
+}
+func (m *PledgeRecord) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *PledgeRecord) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_PledgeRecord.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *PledgeRecord) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_PledgeRecord.Merge(m, src)
+}
+func (m *PledgeRecord) XXX_Size() int {
+	return m.Size()
+}
+func (m *PledgeRecord) XXX_DiscardUnknown() {
+	xxx_messageInfo_PledgeRecord.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_PledgeRecord proto.InternalMessageInfo
+
+func (m *PledgeRecord) GetRegistration() string {
+	if m != nil {
+		return m.Registration
+	}
+	return ""
+}
+
+func (m *PledgeRecord) GetPledgor() string {
+	if m != nil {
+		return m.Pledgor
+	}
+	return ""
+}
+
+func (m *PledgeRecord) GetPledgee() string {
+	if m != nil {
+		return m.Pledgee
+	}
+	return ""
+}
+
+func (m *PledgeRecord) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *PledgeRecord) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *PledgeRecord) GetCondition() string {
+	if m != nil {
+		return m.Condition
+	}
+	return ""
+}
+
+func (m *PledgeRecord) GetReleased() bool {
+	if m != nil {
+		return m.Released
+	}
+	return false
+}
+
+// CarryOverStanding is how much an entity may carry over, and why.
+type CarryOverStanding struct {
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	// Of the window's trades in the old vintages.
+	Sold     Tonnes `protobuf:"varint,2,opt,name=sold,proto3,casttype=Tonnes" json:"sold,omitempty"`
+	Bought   Tonnes `protobuf:"varint,3,opt,name=bought,proto3,casttype=Tonnes" json:"bought,omitempty"`
+	NetSales Tonnes `protobuf:"varint,4,opt,name=net_sales,json=netSales,proto3,casttype=Tonnes" json:"net_sales,omitempty"`
+	// floor(base + rate × net_sales).
+	Maximum Tonnes `protobuf:"varint,5,opt,name=maximum,proto3,casttype=Tonnes" json:"maximum,omitempty"`
+	// At the end of the carry-over's first year.
+	Held Tonnes `protobuf:"varint,6,opt,name=held,proto3,casttype=Tonnes" json:"held,omitempty"`
+	// Applied for and not refused.
+	Applied Tonnes `protobuf:"varint,7,opt,name=applied,proto3,casttype=Tonnes" json:"applied,omitempty"`
+}
+
+func (m *CarryOverStanding) Reset()         { *m = CarryOverStanding{} }
+func (m *CarryOverStanding) String() string { return proto.CompactTextString(m) }
+func (*CarryOverStanding) ProtoMessage()    {}
+func (*CarryOverStanding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{32}
+}
+func (m *CarryOverStanding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CarryOverStanding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CarryOverStanding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CarryOverStanding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CarryOverStanding.Merge(m, src)
+}
+func (m *CarryOverStanding) XXX_Size() int {
+	return m.Size()
+}
+func (m *CarryOverStanding) XXX_DiscardUnknown() {
+	xxx_messageInfo_CarryOverStanding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CarryOverStanding proto.InternalMessageInfo
+
+func (m *CarryOverStanding) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *CarryOverStanding) GetSold() Tonnes {
+	if m != nil {
+		return m.Sold
+	}
+	return 0
+}
+
+func (m *CarryOverStanding) GetBought() Tonnes {
+	if m != nil {
+		return m.Bought
+	}
+	return 0
+}
+
+func (m *CarryOverStanding) GetNetSales() Tonnes {
+	if m != nil {
+		return m.NetSales
+	}
+	return 0
+}
+
+func (m *CarryOverStanding) GetMaximum() Tonnes {
+	if m != nil {
+		return m.Maximum
+	}
+	return 0
+}
+
+func (m *CarryOverStanding) GetHeld() Tonnes {
+	if m != nil {
+		return m.Held
+	}
+	return 0
+}
+
+func (m *CarryOverStanding) GetApplied() Tonnes {
+	if m != nil {
+		return m.Applied
+	}
+	return 0
+}
+
+type Risk struct {
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	Due    Tonnes `protobuf:"varint,3,opt,name=due,proto3,casttype=Tonnes" json:"due,omitempty"`
+	// Surrendered and offset.
+	Covered Tonnes `protobuf:"varint,4,opt,name=covered,proto3,casttype=Tonnes" json:"covered,omitempty"`
+	// Allowances that count for the year: available, pending, at the region.
+	Usable Tonnes `protobuf:"varint,5,opt,name=usable,proto3,casttype=Tonnes" json:"usable,omitempty"`
+	Frozen Tonnes `protobuf:"varint,6,opt,name=frozen,proto3,casttype=Tonnes" json:"frozen,omitempty"`
+	// CCER that may still be offset.
+	Reductions Tonnes `protobuf:"varint,7,opt,name=reductions,proto3,casttype=Tonnes" json:"reductions,omitempty"`
+	Money      Fen    `protobuf:"varint,8,opt,name=money,proto3,casttype=Fen" json:"money,omitempty"`
+	Gap        Tonnes `protobuf:"varint,9,opt,name=gap,proto3,casttype=Tonnes" json:"gap,omitempty"`
+	// To the deadline; negative after it.
+	DaysLeft int64     `protobuf:"varint,10,opt,name=days_left,json=daysLeft,proto3" json:"days_left,omitempty"`
+	Class    RiskClass `protobuf:"varint,11,opt,name=class,proto3,enum=carbonledger.tx.v1.RiskClass" json:"class,omitempty"`
+}
+
+func (m *Risk) Reset()         { *m = Risk{} }
+func (m *Risk) String() string { return proto.CompactTextString(m) }
+func (*Risk) ProtoMessage()    {}
+func (*Risk) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{33}
+}
+func (m *Risk) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Risk) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Risk.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Risk) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Risk.Merge(m, src)
+}
+func (m *Risk) XXX_Size() int {
+	return m.Size()
+}
+func (m *Risk) XXX_DiscardUnknown() {
+	xxx_messageInfo_Risk.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Risk proto.InternalMessageInfo
+
+func (m *Risk) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Risk) GetRegion() string {
+	if m != nil {
+		return m.Region
+	}
+	return ""
+}
+
+func (m *Risk) GetDue() Tonnes {
+	if m != nil {
+		return m.Due
+	}
+	return 0
+}
+
+func (m *Risk) GetCovered() Tonnes {
+	if m != nil {
+		return m.Covered
+	}
+	return 0
+}
+
+func (m *Risk) GetUsable() Tonnes {
+	if m != nil {
+		return m.Usable
+	}
+	return 0
+}
+
+func (m *Risk) GetFrozen() Tonnes {
+	if m != nil {
+		return m.Frozen
+	}
+	return 0
+}
+
+func (m *Risk) GetReductions() Tonnes {
+	if m != nil {
+		return m.Reductions
+	}
+	return 0
+}
+
+func (m *Risk) GetMoney() Fen {
+	if m != nil {
+		return m.Money
+	}
+	return 0
+}
+
+func (m *Risk) GetGap() Tonnes {
+	if m != nil {
+		return m.Gap
+	}
+	return 0
+}
+
+func (m *Risk) GetDaysLeft() int64 {
+	if m != nil {
+		return m.DaysLeft
+	}
+	return 0
+}
+
+func (m *Risk) GetClass() RiskClass {
+	if m != nil {
+		return m.Class
+	}
+	return RiskUnspecified
+}
+
+// Penalty is the range of the fine for what was not surrendered (Interim
+// Regulations, Art. 24), and what the next year's allocation may lose.
+type Penalty struct {
+	Entity        string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Year          Year   `protobuf:"varint,2,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	Unsurrendered Tonnes `protobuf:"varint,3,opt,name=unsurrendered,proto3,casttype=Tonnes" json:"unsurrendered,omitempty"`
+	// Trades of the month before the deadline: volume and turnover, whose quotient
+	// is the average price.
+	MonthTonnes Tonnes `protobuf:"varint,4,opt,name=month_tonnes,json=monthTonnes,proto3,casttype=Tonnes" json:"month_tonnes,omitempty"`
+	MonthAmount Fen    `protobuf:"varint,5,opt,name=month_amount,json=monthAmount,proto3,casttype=Fen" json:"month_amount,omitempty"`
+	// Half up to a fen.
+	AveragePrice Fen `protobuf:"varint,6,opt,name=average_price,json=averagePrice,proto3,casttype=Fen" json:"average_price,omitempty"`
+	// 5 and 10 times the exact average, half up to a fen.
+	Least     Fen    `protobuf:"varint,7,opt,name=least,proto3,casttype=Fen" json:"least,omitempty"`
+	Most      Fen    `protobuf:"varint,8,opt,name=most,proto3,casttype=Fen" json:"most,omitempty"`
+	Deduction Tonnes `protobuf:"varint,9,opt,name=deduction,proto3,casttype=Tonnes" json:"deduction,omitempty"`
+}
+
+func (m *Penalty) Reset()         { *m = Penalty{} }
+func (m *Penalty) String() string { return proto.CompactTextString(m) }
+func (*Penalty) ProtoMessage()    {}
+func (*Penalty) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d60c1bdc548bdd1, []int{34}
+}
+func (m *Penalty) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Penalty) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Penalty.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Penalty) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Penalty.Merge(m, src)
+}
+func (m *Penalty) XXX_Size() int {
+	return m.Size()
+}
+func (m *Penalty) XXX_DiscardUnknown() {
+	xxx_messageInfo_Penalty.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Penalty proto.InternalMessageInfo
+
+func (m *Penalty) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Penalty) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *Penalty) GetUnsurrendered() Tonnes {
+	if m != nil {
+		return m.Unsurrendered
+	}
+	return 0
+}
+
+func (m *Penalty) GetMonthTonnes() Tonnes {
+	if m != nil {
+		return m.MonthTonnes
+	}
+	return 0
+}
+
+func (m *Penalty) GetMonthAmount() Fen {
+	if m != nil {
+		return m.MonthAmount
+	}
+	return 0
+}
+
+func (m *Penalty) GetAveragePrice() Fen {
+	if m != nil {
+		return m.AveragePrice
+	}
+	return 0
+}
+
+func (m *Penalty) GetLeast() Fen {
+	if m != nil {
+		return m.Least
+	}
+	return 0
+}
+
+func (m *Penalty) GetMost() Fen {
+	if m != nil {
+		return m.Most
+	}
+	return 0
+}
+
+func (m *Penalty) GetDeduction() Tonnes {
+	if m != nil {
+		return m.Deduction
 	}
 	return 0
 }
@@ -1636,7 +4044,7 @@ func (m *ParameterValue) Reset()         { *m = ParameterValue{} }
 func (m *ParameterValue) String() string { return proto.CompactTextString(m) }
 func (*ParameterValue) ProtoMessage()    {}
 func (*ParameterValue) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{17}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{35}
 }
 func (m *ParameterValue) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1707,7 +4115,7 @@ func (m *Attestation) Reset()         { *m = Attestation{} }
 func (m *Attestation) String() string { return proto.CompactTextString(m) }
 func (*Attestation) ProtoMessage()    {}
 func (*Attestation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{18}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{36}
 }
 func (m *Attestation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1777,7 +4185,7 @@ func (m *ChainInfo) Reset()         { *m = ChainInfo{} }
 func (m *ChainInfo) String() string { return proto.CompactTextString(m) }
 func (*ChainInfo) ProtoMessage()    {}
 func (*ChainInfo) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{19}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{37}
 }
 func (m *ChainInfo) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1863,7 +4271,7 @@ func (m *Head) Reset()         { *m = Head{} }
 func (m *Head) String() string { return proto.CompactTextString(m) }
 func (*Head) ProtoMessage()    {}
 func (*Head) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d60c1bdc548bdd1, []int{20}
+	return fileDescriptor_4d60c1bdc548bdd1, []int{38}
 }
 func (m *Head) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1956,12 +4364,20 @@ func (m *Head) GetOpeningPagesMissing() uint32 {
 }
 
 func init() {
+	proto.RegisterEnum("carbonledger.tx.v1.PreparedState", PreparedState_name, PreparedState_value)
 	proto.RegisterEnum("carbonledger.tx.v1.ObligationState", ObligationState_name, ObligationState_value)
+	proto.RegisterEnum("carbonledger.tx.v1.OrderState", OrderState_name, OrderState_value)
+	proto.RegisterEnum("carbonledger.tx.v1.TradeState", TradeState_name, TradeState_value)
+	proto.RegisterEnum("carbonledger.tx.v1.ApplicationKind", ApplicationKind_name, ApplicationKind_value)
+	proto.RegisterEnum("carbonledger.tx.v1.ApplicationState", ApplicationState_name, ApplicationState_value)
+	proto.RegisterEnum("carbonledger.tx.v1.RiskClass", RiskClass_name, RiskClass_value)
 	proto.RegisterType((*Block)(nil), "carbonledger.tx.v1.Block")
 	proto.RegisterType((*BlockRecord)(nil), "carbonledger.tx.v1.BlockRecord")
 	proto.RegisterType((*Receipt)(nil), "carbonledger.tx.v1.Receipt")
 	proto.RegisterType((*Party)(nil), "carbonledger.tx.v1.Party")
+	proto.RegisterType((*Policy)(nil), "carbonledger.tx.v1.Policy")
 	proto.RegisterType((*KeyRecord)(nil), "carbonledger.tx.v1.KeyRecord")
+	proto.RegisterType((*Prepared)(nil), "carbonledger.tx.v1.Prepared")
 	proto.RegisterType((*Holding)(nil), "carbonledger.tx.v1.Holding")
 	proto.RegisterType((*Money)(nil), "carbonledger.tx.v1.Money")
 	proto.RegisterType((*Obligation)(nil), "carbonledger.tx.v1.Obligation")
@@ -1971,9 +4387,25 @@ func init() {
 	proto.RegisterType((*Bulletin)(nil), "carbonledger.tx.v1.Bulletin")
 	proto.RegisterType((*YearTotals)(nil), "carbonledger.tx.v1.YearTotals")
 	proto.RegisterType((*Supply)(nil), "carbonledger.tx.v1.Supply")
+	proto.RegisterType((*ReductionSupply)(nil), "carbonledger.tx.v1.ReductionSupply")
 	proto.RegisterType((*MoneySupply)(nil), "carbonledger.tx.v1.MoneySupply")
 	proto.RegisterType((*Conservation)(nil), "carbonledger.tx.v1.Conservation")
-	proto.RegisterType((*OrderFill)(nil), "carbonledger.tx.v1.OrderFill")
+	proto.RegisterType((*OrderRecord)(nil), "carbonledger.tx.v1.OrderRecord")
+	proto.RegisterType((*TradeRecord)(nil), "carbonledger.tx.v1.TradeRecord")
+	proto.RegisterType((*DaySettlement)(nil), "carbonledger.tx.v1.DaySettlement")
+	proto.RegisterType((*BiddingSession)(nil), "carbonledger.tx.v1.BiddingSession")
+	proto.RegisterType((*Lot)(nil), "carbonledger.tx.v1.Lot")
+	proto.RegisterType((*Verification)(nil), "carbonledger.tx.v1.Verification")
+	proto.RegisterType((*Application)(nil), "carbonledger.tx.v1.Application")
+	proto.RegisterType((*Reduction)(nil), "carbonledger.tx.v1.Reduction")
+	proto.RegisterType((*ReductionHolding)(nil), "carbonledger.tx.v1.ReductionHolding")
+	proto.RegisterType((*Cancellation)(nil), "carbonledger.tx.v1.Cancellation")
+	proto.RegisterType((*Allocation)(nil), "carbonledger.tx.v1.Allocation")
+	proto.RegisterType((*FreezeRecord)(nil), "carbonledger.tx.v1.FreezeRecord")
+	proto.RegisterType((*PledgeRecord)(nil), "carbonledger.tx.v1.PledgeRecord")
+	proto.RegisterType((*CarryOverStanding)(nil), "carbonledger.tx.v1.CarryOverStanding")
+	proto.RegisterType((*Risk)(nil), "carbonledger.tx.v1.Risk")
+	proto.RegisterType((*Penalty)(nil), "carbonledger.tx.v1.Penalty")
 	proto.RegisterType((*ParameterValue)(nil), "carbonledger.tx.v1.ParameterValue")
 	proto.RegisterType((*Attestation)(nil), "carbonledger.tx.v1.Attestation")
 	proto.RegisterType((*ChainInfo)(nil), "carbonledger.tx.v1.ChainInfo")
@@ -1983,136 +4415,300 @@ func init() {
 func init() { proto.RegisterFile("carbonledger/tx/v1/ledger.proto", fileDescriptor_4d60c1bdc548bdd1) }
 
 var fileDescriptor_4d60c1bdc548bdd1 = []byte{
-	// 2056 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x9c, 0x58, 0xcd, 0x6f, 0x1b, 0xc7,
-	0x15, 0xd7, 0x92, 0xcb, 0xaf, 0x47, 0x8a, 0x62, 0xa6, 0xb6, 0x42, 0xd3, 0x0a, 0x45, 0x6f, 0xe0,
-	0x46, 0x49, 0x1d, 0xa9, 0x56, 0x1a, 0x18, 0x41, 0x51, 0xa0, 0xa2, 0x2c, 0xd7, 0x44, 0x6c, 0x4b,
-	0x5d, 0x2b, 0x06, 0xdc, 0x0b, 0x31, 0xe2, 0x0e, 0xc9, 0xad, 0x96, 0x3b, 0xec, 0xec, 0x90, 0x32,
-	0xff, 0x80, 0x5c, 0x84, 0x1e, 0x7a, 0x6c, 0x0f, 0xba, 0xb6, 0x45, 0xce, 0x05, 0x7a, 0x6b, 0xaf,
-	0xb9, 0xc5, 0xc7, 0x9e, 0x84, 0xd6, 0xee, 0x5f, 0xe1, 0x53, 0x30, 0x1f, 0xdc, 0x5d, 0x92, 0xcb,
-	0xc8, 0xce, 0x6d, 0xdf, 0xef, 0xbd, 0x37, 0x6f, 0xde, 0xc7, 0xbc, 0x7d, 0x33, 0xb0, 0xd9, 0xc1,
-	0xec, 0x84, 0xfa, 0x1e, 0x71, 0x7a, 0x84, 0xed, 0xf0, 0x17, 0x3b, 0xe3, 0xbb, 0x3b, 0x8a, 0xd8,
-	0x1e, 0x32, 0xca, 0x29, 0x42, 0x71, 0x81, 0x6d, 0xfe, 0x62, 0x7b, 0x7c, 0xb7, 0x76, 0xad, 0x47,
-	0x7b, 0x54, 0xb2, 0x77, 0xc4, 0x97, 0x92, 0xac, 0xdd, 0x4c, 0x58, 0x8a, 0xbf, 0x50, 0x4c, 0xeb,
-	0x1f, 0x06, 0x64, 0x9a, 0x1e, 0xed, 0x9c, 0xa2, 0x1a, 0xe4, 0x87, 0x8c, 0x0e, 0x69, 0x40, 0x58,
-	0xd5, 0x68, 0x18, 0x5b, 0x05, 0x3b, 0xa4, 0xd1, 0x2d, 0xc8, 0x04, 0x1c, 0x0f, 0x86, 0xd5, 0x54,
-	0xc3, 0xd8, 0x4a, 0x37, 0x8b, 0x6f, 0x2e, 0x37, 0x73, 0x2d, 0x3f, 0xe0, 0xd8, 0xe7, 0xb6, 0xe2,
-	0xa0, 0xdb, 0x50, 0xc6, 0xc3, 0xa1, 0xe7, 0x12, 0xa7, 0xdd, 0x27, 0x6e, 0xaf, 0xcf, 0xab, 0xe9,
-	0x86, 0xb1, 0x65, 0xda, 0xab, 0x1a, 0x7d, 0x28, 0x41, 0x74, 0x0b, 0x4a, 0xa1, 0x18, 0x0e, 0xfa,
-	0x55, 0xb3, 0x61, 0x6c, 0x95, 0xec, 0xe2, 0x54, 0x08, 0x07, 0x7d, 0x64, 0x41, 0x89, 0x33, 0xec,
-	0x07, 0xb8, 0xc3, 0x5d, 0xea, 0x07, 0xd5, 0x4c, 0x23, 0xbd, 0x55, 0xb2, 0x67, 0x30, 0x6b, 0x08,
-	0x45, 0xb9, 0x6b, 0x9b, 0x74, 0x28, 0x73, 0xd0, 0x3a, 0x64, 0xb5, 0x51, 0x43, 0x1a, 0xd5, 0x14,
-	0xba, 0x06, 0x99, 0x13, 0x21, 0x26, 0xf7, 0x5d, 0xb2, 0x15, 0x81, 0x10, 0x98, 0xd2, 0x76, 0x5a,
-	0x82, 0xf2, 0x1b, 0x6d, 0x82, 0xc9, 0xdd, 0x01, 0x91, 0xfb, 0x99, 0x73, 0x50, 0x32, 0xac, 0xff,
-	0xa7, 0x20, 0x67, 0x93, 0x0e, 0x71, 0x87, 0x1c, 0x95, 0x21, 0xe5, 0x3a, 0xd2, 0x54, 0xc9, 0x4e,
-	0xb9, 0x71, 0xf3, 0xa9, 0x19, 0xf3, 0x22, 0xa4, 0x34, 0x70, 0xc5, 0x96, 0xa5, 0xb1, 0x55, 0x3b,
-	0xa4, 0x91, 0x05, 0x59, 0x46, 0x70, 0x40, 0x7d, 0x69, 0x72, 0xb5, 0x09, 0x6f, 0x2e, 0x37, 0xb3,
-	0xb6, 0x44, 0x6c, 0xcd, 0x41, 0x1b, 0x50, 0xa0, 0x43, 0xc2, 0xb0, 0x5c, 0x20, 0x23, 0x17, 0x88,
-	0x00, 0x54, 0x85, 0x5c, 0x30, 0x3a, 0xf9, 0x3d, 0xe9, 0xf0, 0x6a, 0x56, 0xe6, 0x6b, 0x4a, 0x2a,
-	0x07, 0xc7, 0xa4, 0x9a, 0x13, 0xce, 0xd8, 0xf2, 0x5b, 0x60, 0x67, 0xd8, 0xe7, 0xd5, 0xbc, 0xc2,
-	0xc4, 0x77, 0xe8, 0x74, 0x61, 0x89, 0xd3, 0x22, 0x7e, 0x43, 0xcc, 0xf8, 0xa4, 0x0a, 0xd2, 0x80,
-	0x22, 0xc4, 0xb6, 0x18, 0xe9, 0x12, 0x46, 0xfc, 0x0e, 0xa9, 0x16, 0x25, 0x27, 0x02, 0xd0, 0x0d,
-	0xc8, 0x77, 0x5d, 0x16, 0xf0, 0xb6, 0xeb, 0x54, 0x4b, 0x32, 0x44, 0x39, 0x49, 0xb7, 0x1c, 0x91,
-	0xfc, 0xa0, 0xc3, 0xdc, 0x21, 0x6f, 0x77, 0x64, 0x56, 0x56, 0x1b, 0xc6, 0x56, 0xde, 0x2e, 0x2a,
-	0x6c, 0x5f, 0x40, 0xd6, 0x77, 0x06, 0x64, 0x8e, 0xa4, 0x95, 0x28, 0xc8, 0x05, 0x19, 0xe4, 0x3b,
-	0x60, 0x32, 0xea, 0x11, 0x19, 0xe2, 0xf2, 0x6e, 0x75, 0x7b, 0xb1, 0xfe, 0xb7, 0x6d, 0xea, 0x11,
-	0x5b, 0x4a, 0x09, 0x77, 0x7d, 0x3c, 0x20, 0x32, 0xec, 0x05, 0x5b, 0x7e, 0x8b, 0x34, 0x31, 0xd2,
-	0x73, 0x75, 0xc8, 0x0b, 0xb6, 0xa6, 0xd0, 0x3d, 0x30, 0x4f, 0xc9, 0x44, 0x15, 0x5a, 0x71, 0xf7,
-	0x83, 0xa4, 0x95, 0xbf, 0x24, 0x13, 0x55, 0x6a, 0x4d, 0xf3, 0xdb, 0xcb, 0xcd, 0x15, 0x5b, 0x2a,
-	0xa0, 0x0f, 0x61, 0x95, 0x0e, 0x89, 0x1f, 0x95, 0x7c, 0x56, 0xa6, 0xbf, 0xa4, 0x40, 0x55, 0xf1,
-	0xd6, 0x1f, 0x0d, 0x28, 0x84, 0xea, 0xe8, 0x73, 0x48, 0x9f, 0x92, 0x89, 0x74, 0x6b, 0x89, 0xa9,
-	0xa3, 0xd1, 0x89, 0xe7, 0x76, 0xbe, 0x24, 0x13, 0x6d, 0x4a, 0xc8, 0xcb, 0x63, 0xe3, 0x38, 0x91,
-	0x21, 0x55, 0x67, 0x45, 0x89, 0xe9, 0x93, 0x75, 0x1b, 0xca, 0x8c, 0x8c, 0xe9, 0xe9, 0xc2, 0x01,
-	0xd4, 0xa8, 0xde, 0xce, 0x9f, 0x0d, 0xc8, 0x3d, 0xa4, 0x9e, 0xe3, 0xfa, 0xbd, 0x28, 0xbd, 0x46,
-	0x3c, 0xbd, 0x75, 0x00, 0xd7, 0x0f, 0x38, 0x1b, 0x0d, 0x88, 0xaf, 0x2c, 0x15, 0xec, 0x18, 0x22,
-	0x2a, 0x97, 0x53, 0xdf, 0x27, 0x81, 0x34, 0x90, 0x56, 0x95, 0x7b, 0x2c, 0x11, 0x5b, 0x73, 0xd0,
-	0x67, 0xb0, 0x76, 0xc2, 0xe8, 0xa8, 0xd7, 0xe7, 0xed, 0x2e, 0x65, 0x67, 0x98, 0x39, 0xfa, 0x64,
-	0xc5, 0x85, 0xcb, 0x5a, 0xe4, 0x81, 0x92, 0xb0, 0x86, 0x90, 0x79, 0x4c, 0x7d, 0x32, 0x59, 0xb2,
-	0xaf, 0x4d, 0xc8, 0xe2, 0x01, 0x1d, 0xe9, 0x3d, 0xa5, 0x9b, 0xb9, 0x37, 0x97, 0x9b, 0xe9, 0x07,
-	0xc4, 0xb7, 0x35, 0x8c, 0x7e, 0xbe, 0x68, 0x34, 0x3d, 0x2b, 0x39, 0x6f, 0xf1, 0xeb, 0x14, 0xc0,
-	0xe1, 0x89, 0xe7, 0xf6, 0xd4, 0x89, 0x5a, 0x87, 0x2c, 0xf1, 0xb9, 0x1b, 0x1a, 0xd6, 0x54, 0xac,
-	0x70, 0x52, 0x33, 0x85, 0xb3, 0x01, 0xe6, 0x84, 0x60, 0x26, 0xad, 0x64, 0x9a, 0xf9, 0x37, 0x97,
-	0x9b, 0xe6, 0x73, 0x82, 0x99, 0x2d, 0x51, 0xb4, 0x01, 0x69, 0x67, 0x44, 0x12, 0xfc, 0x16, 0x30,
-	0xba, 0x03, 0xc5, 0x60, 0xc4, 0x18, 0xf1, 0x1d, 0xc2, 0x88, 0x23, 0x4f, 0xf7, 0xac, 0x54, 0x9c,
-	0x2d, 0x62, 0x4e, 0xbb, 0xdd, 0x80, 0xa8, 0x12, 0x9b, 0x8b, 0xb9, 0xe2, 0xa0, 0x2f, 0x64, 0x93,
-	0xe6, 0xea, 0xd8, 0x97, 0x77, 0x3f, 0x4c, 0x2a, 0xae, 0xc8, 0xd9, 0xa7, 0x42, 0xd4, 0x56, 0x1a,
-	0xd6, 0x5f, 0x52, 0x50, 0xb1, 0xa5, 0x4f, 0xb3, 0xd1, 0xd0, 0x5e, 0x1b, 0x89, 0x5e, 0xa7, 0x12,
-	0xbd, 0xae, 0x41, 0x5e, 0x46, 0xcd, 0x9d, 0xd6, 0x87, 0x1d, 0xd2, 0x82, 0xd7, 0xa1, 0x83, 0xa1,
-	0x47, 0xb8, 0x0e, 0x8b, 0x1d, 0xd2, 0xd3, 0x68, 0x65, 0xde, 0x2a, 0x5a, 0xd9, 0xb7, 0x8d, 0x56,
-	0x6e, 0x69, 0xb4, 0x3e, 0x82, 0x35, 0xf5, 0xd5, 0x0e, 0xb7, 0xab, 0x5a, 0x63, 0x59, 0xc1, 0x07,
-	0x1a, 0xb5, 0xbe, 0x31, 0xa1, 0x2c, 0xfc, 0x8b, 0x45, 0x66, 0x1a, 0x01, 0x23, 0x31, 0x02, 0xeb,
-	0x90, 0xed, 0x78, 0x34, 0x20, 0x8e, 0x8c, 0x50, 0xde, 0xd6, 0xd4, 0x8f, 0x8e, 0x4c, 0x15, 0x72,
-	0x2a, 0xf2, 0x81, 0x8a, 0x8e, 0x3d, 0x25, 0xd1, 0xc7, 0x50, 0xd1, 0x9f, 0xed, 0x50, 0x5b, 0x86,
-	0xc6, 0x5e, 0xd3, 0xf8, 0xfe, 0x74, 0x91, 0x04, 0x77, 0x73, 0x49, 0xee, 0x8a, 0x36, 0xa2, 0x05,
-	0xa7, 0x46, 0x55, 0x58, 0x56, 0x15, 0x6a, 0x6b, 0xd3, 0x3a, 0x5d, 0x85, 0xb7, 0x4a, 0x17, 0xbc,
-	0x6d, 0xba, 0x8a, 0x4b, 0xd3, 0xb5, 0x05, 0x05, 0xec, 0x79, 0xb4, 0x83, 0x39, 0x51, 0xbf, 0x95,
-	0x59, 0xb1, 0x88, 0x89, 0x9a, 0xf0, 0x7e, 0x6c, 0xf1, 0x36, 0x3d, 0xf3, 0xdb, 0x63, 0xd7, 0xe7,
-	0xb8, 0x47, 0xe4, 0xff, 0x66, 0x56, 0xef, 0x7a, 0x4c, 0xf4, 0xf0, 0xcc, 0x7f, 0xa6, 0x04, 0xd1,
-	0x3d, 0x78, 0x6f, 0x66, 0x0d, 0xcf, 0x21, 0xac, 0x5a, 0x5e, 0xd0, 0xae, 0xc4, 0xb5, 0x85, 0x8c,
-	0x75, 0x91, 0x86, 0xcc, 0x6f, 0x47, 0x94, 0x93, 0xb9, 0x2e, 0x6a, 0x2c, 0x74, 0xd1, 0x9b, 0x60,
-	0x8a, 0xdf, 0xc4, 0x7c, 0x2f, 0x93, 0xa0, 0x60, 0xf6, 0xdd, 0x5e, 0x7f, 0xbe, 0x7d, 0x49, 0x10,
-	0xdd, 0x80, 0xb4, 0x47, 0xcf, 0x74, 0x5f, 0x09, 0x79, 0x02, 0x43, 0x1f, 0x40, 0x46, 0x16, 0x9b,
-	0x3e, 0x46, 0x21, 0x53, 0xa1, 0x68, 0x1b, 0xca, 0x43, 0x46, 0xc6, 0x2e, 0x1d, 0x05, 0x6d, 0x25,
-	0x97, 0x9d, 0x95, 0x5b, 0x9d, 0xb2, 0xf7, 0xa5, 0xfc, 0x0e, 0xac, 0x7a, 0x6e, 0xc0, 0x89, 0xd3,
-	0xd6, 0x0d, 0x7f, 0xf1, 0x38, 0x95, 0x94, 0x80, 0xa2, 0xd0, 0x9d, 0x50, 0x41, 0x77, 0xea, 0xfc,
-	0xec, 0xfa, 0x5a, 0x7a, 0x4f, 0xf5, 0xeb, 0x4f, 0xa1, 0x24, 0x07, 0xb2, 0xe9, 0xea, 0x8b, 0xc5,
-	0x54, 0x94, 0x7c, 0xbd, 0xf8, 0x27, 0x53, 0x71, 0xbd, 0x36, 0xcc, 0xae, 0xad, 0x64, 0xf5, 0xd2,
-	0xeb, 0x90, 0xe5, 0x0c, 0x3b, 0x24, 0x50, 0x25, 0x65, 0x6b, 0xca, 0xfa, 0x3a, 0x0d, 0xf9, 0xe6,
-	0xc8, 0xf3, 0x08, 0x77, 0x7d, 0x11, 0x48, 0x07, 0x4f, 0xf4, 0x29, 0x96, 0xeb, 0xdc, 0xc7, 0x13,
-	0x5b, 0x60, 0x4b, 0xcf, 0xf0, 0xaf, 0xa0, 0x20, 0x4e, 0x9a, 0x18, 0xe2, 0xd4, 0x6c, 0x51, 0xdc,
-	0xbd, 0x91, 0xd4, 0x67, 0x65, 0x0d, 0xe8, 0x1f, 0x78, 0xa4, 0x81, 0xf6, 0xa0, 0x18, 0x95, 0x40,
-	0x50, 0x35, 0xe5, 0xc0, 0x71, 0xe5, 0x02, 0x71, 0x1d, 0xf4, 0x33, 0x28, 0x8a, 0x2e, 0x33, 0x8d,
-	0xd9, 0x62, 0xbf, 0x04, 0xc1, 0xd6, 0x21, 0xdb, 0xd2, 0xc2, 0x3a, 0x62, 0x73, 0xd9, 0x96, 0x92,
-	0x3a, 0x60, 0xf7, 0xe0, 0xbd, 0xce, 0x68, 0x30, 0xf2, 0x30, 0x77, 0xc7, 0x64, 0x79, 0xba, 0x2b,
-	0x91, 0x90, 0x36, 0xf1, 0x8b, 0x19, 0xc5, 0xe4, 0xb4, 0xc7, 0xb4, 0x94, 0x39, 0xeb, 0x9f, 0x69,
-	0x80, 0xe7, 0x72, 0x9f, 0x1c, 0x7b, 0xc1, 0x15, 0x0d, 0xf5, 0x96, 0xbc, 0x10, 0x88, 0x89, 0xa5,
-	0xed, 0xe0, 0x49, 0xa0, 0x8e, 0x8c, 0x5d, 0xd4, 0xd8, 0x7d, 0x3c, 0x09, 0x62, 0xf9, 0x4e, 0xc7,
-	0xf3, 0xbd, 0x58, 0xc1, 0xe6, 0xbb, 0x56, 0x70, 0xe6, 0x5d, 0x2a, 0x38, 0xfb, 0x6e, 0x15, 0x9c,
-	0xfb, 0x81, 0x0a, 0xfe, 0x08, 0xd6, 0xc4, 0xd8, 0xe3, 0x92, 0xa0, 0xad, 0x1d, 0x9d, 0xfe, 0x9f,
-	0x34, 0x7c, 0xac, 0xd0, 0xe4, 0xcc, 0x15, 0x7e, 0x6c, 0xe6, 0xe0, 0xaa, 0xcc, 0x7d, 0x67, 0x40,
-	0xf6, 0xe9, 0x68, 0x38, 0xf4, 0x26, 0x57, 0xb6, 0xb8, 0x84, 0x21, 0x30, 0x75, 0xd5, 0x10, 0x28,
-	0x7e, 0x06, 0x6e, 0x10, 0x8c, 0x88, 0x93, 0x34, 0x5d, 0x2a, 0x0e, 0xaa, 0x83, 0xd9, 0x27, 0x5e,
-	0xd2, 0x48, 0x29, 0xf1, 0x77, 0x9b, 0xad, 0xac, 0x6f, 0x0c, 0x28, 0xca, 0xb9, 0x53, 0xbb, 0x95,
-	0x30, 0x46, 0x1a, 0x3f, 0x38, 0x46, 0xa2, 0xdb, 0x50, 0x70, 0x88, 0x3a, 0xe2, 0xce, 0x7c, 0x43,
-	0x8f, 0x38, 0x42, 0xec, 0xcc, 0xe5, 0x7d, 0x87, 0xe1, 0x33, 0x7f, 0xbe, 0xb5, 0x47, 0x1c, 0xd9,
-	0xfc, 0x23, 0xef, 0x62, 0xcd, 0x9f, 0x78, 0x8e, 0xf5, 0x6f, 0x03, 0x4a, 0xfb, 0xd4, 0x0f, 0x08,
-	0x1b, 0x87, 0x53, 0x5a, 0xe2, 0xd5, 0xb7, 0x39, 0xdb, 0x6a, 0x52, 0xb2, 0xd5, 0xd4, 0x92, 0x5a,
-	0x8d, 0x72, 0x3b, 0xa9, 0xd7, 0xfc, 0x12, 0x32, 0x03, 0x11, 0x18, 0xdd, 0xe9, 0x36, 0x93, 0xb4,
-	0x63, 0x91, 0xd3, 0x4b, 0x28, 0x1d, 0xb1, 0xb1, 0x13, 0x46, 0xf0, 0xa9, 0x6a, 0x73, 0x05, 0x5b,
-	0x53, 0xd6, 0x5f, 0x0d, 0x28, 0x1c, 0x32, 0x87, 0xb0, 0x07, 0xae, 0xe7, 0x2d, 0x19, 0xf5, 0x67,
-	0x6e, 0x98, 0xa9, 0x84, 0x1b, 0x26, 0x15, 0x0b, 0x88, 0x1b, 0xa6, 0xba, 0xc3, 0xe7, 0x24, 0xdd,
-	0x72, 0xd0, 0x4f, 0x21, 0xff, 0x87, 0x11, 0x56, 0x33, 0xfc, 0x62, 0x75, 0x84, 0x3c, 0x51, 0x65,
-	0x5d, 0xd7, 0xf3, 0x12, 0x8b, 0x43, 0x73, 0x2c, 0x0a, 0xe5, 0x23, 0xcc, 0xf0, 0x80, 0x70, 0xc2,
-	0x9e, 0x61, 0x6f, 0x14, 0x5d, 0x2a, 0x8d, 0xd8, 0xa5, 0xf2, 0x26, 0x98, 0x5d, 0x46, 0x07, 0x7a,
-	0x1a, 0x0e, 0xff, 0x22, 0x12, 0x14, 0xde, 0x8d, 0x85, 0xa6, 0xbe, 0x86, 0x2a, 0x22, 0x96, 0x32,
-	0x33, 0x9e, 0x32, 0x6b, 0x04, 0xc5, 0x3d, 0xce, 0x89, 0x18, 0xc9, 0xd5, 0x94, 0x59, 0x18, 0x63,
-	0xcf, 0x75, 0x30, 0xa7, 0xd3, 0x17, 0x99, 0x08, 0x58, 0xfa, 0xe6, 0x90, 0xf4, 0xb8, 0xb1, 0x01,
-	0x85, 0xc0, 0xed, 0xf9, 0x98, 0x8f, 0x18, 0xd1, 0x2f, 0x2e, 0x11, 0x60, 0xfd, 0xcb, 0x80, 0xc2,
-	0x7e, 0x1f, 0xbb, 0x7e, 0xcb, 0xef, 0x52, 0x11, 0xdc, 0x8e, 0x20, 0xda, 0xe1, 0xe5, 0x3b, 0x27,
-	0x69, 0x75, 0x7d, 0xef, 0x11, 0x9f, 0x04, 0x6e, 0xa0, 0xde, 0x6e, 0xd4, 0xa3, 0x4a, 0x51, 0x63,
-	0xf2, 0xed, 0xe6, 0x63, 0xa8, 0xc8, 0x77, 0xa5, 0x0e, 0xf5, 0xda, 0x63, 0xc2, 0x82, 0xe8, 0xe5,
-	0x63, 0x6d, 0x8a, 0x3f, 0x53, 0xf0, 0xc2, 0x63, 0x80, 0xb9, 0xf0, 0x18, 0x20, 0x66, 0xd1, 0x2e,
-	0x23, 0xa4, 0x2d, 0x9f, 0x7e, 0xba, 0x84, 0xa9, 0xdf, 0x5d, 0xde, 0x5e, 0x15, 0xe8, 0xf1, 0x14,
-	0xb4, 0x5e, 0xa6, 0xc0, 0x7c, 0x48, 0xf0, 0xf2, 0x67, 0xa0, 0x69, 0x4c, 0x52, 0x09, 0x0f, 0x3e,
-	0xe9, 0x65, 0x6f, 0x1f, 0x7a, 0x3a, 0x30, 0x13, 0xa6, 0x03, 0x0b, 0xf2, 0x62, 0x4c, 0x13, 0x7f,
-	0x23, 0xb9, 0xa3, 0x18, 0x3f, 0x27, 0x18, 0xf7, 0xf1, 0x24, 0x31, 0x12, 0xd9, 0xe4, 0x48, 0xcc,
-	0x3f, 0x78, 0xe5, 0xd4, 0x2b, 0x42, 0x1c, 0x13, 0x97, 0x3b, 0x99, 0x06, 0xf9, 0x13, 0x58, 0xf2,
-	0x72, 0x10, 0x26, 0x71, 0x7a, 0x10, 0xa5, 0x06, 0xda, 0x85, 0xeb, 0x62, 0x53, 0xe2, 0xf7, 0x39,
-	0xc4, 0x3d, 0x12, 0xb4, 0x07, 0x6e, 0x10, 0x88, 0xff, 0x49, 0x41, 0x6e, 0xe7, 0x27, 0x9a, 0x79,
-	0x24, 0x78, 0x8f, 0x15, 0xeb, 0x93, 0xbf, 0xa5, 0x60, 0x6d, 0xee, 0xae, 0x88, 0x7e, 0x0d, 0x1b,
-	0x87, 0xcd, 0x47, 0xad, 0xdf, 0xec, 0x1d, 0xb7, 0x0e, 0x9f, 0xb4, 0x9f, 0x1e, 0xef, 0x1d, 0x1f,
-	0xb4, 0xbf, 0x7a, 0xf2, 0xf4, 0xe8, 0x60, 0xbf, 0xf5, 0xa0, 0x75, 0x70, 0xbf, 0xb2, 0x52, 0xab,
-	0x9f, 0x5f, 0x34, 0x6a, 0x73, 0x6a, 0x5f, 0xf9, 0xc1, 0x90, 0x74, 0xdc, 0xae, 0x4b, 0x1c, 0xf4,
-	0x29, 0x5c, 0x5f, 0x58, 0xe1, 0xf0, 0xe8, 0xe0, 0x49, 0xc5, 0xa8, 0xa1, 0xf3, 0x8b, 0x46, 0x39,
-	0x52, 0x3d, 0x14, 0x53, 0xf0, 0x5d, 0x78, 0x7f, 0x41, 0xfc, 0x68, 0xcf, 0x3e, 0x7e, 0xf4, 0xbc,
-	0x92, 0xaa, 0x5d, 0x3b, 0xbf, 0x68, 0x54, 0x22, 0x85, 0x23, 0xcc, 0xb8, 0x37, 0x41, 0x9f, 0xc3,
-	0x8d, 0x05, 0x95, 0xfd, 0xc3, 0xc7, 0x47, 0x8f, 0x0e, 0x8e, 0x0f, 0x2a, 0xe9, 0xda, 0xfa, 0xf9,
-	0x45, 0x03, 0x45, 0x4a, 0xe1, 0xed, 0xe8, 0x0b, 0xb8, 0xb9, 0xa0, 0xd6, 0x7a, 0x12, 0x2a, 0x9a,
-	0xb5, 0xea, 0xf9, 0x45, 0xe3, 0x5a, 0xa4, 0xd8, 0xf2, 0xa7, 0xf7, 0xad, 0xe6, 0xdd, 0x97, 0xff,
-	0xab, 0xaf, 0xfc, 0xfd, 0x55, 0xdd, 0xf8, 0xf6, 0x55, 0xdd, 0x78, 0xf9, 0xaa, 0x6e, 0xfc, 0xf7,
-	0x55, 0xdd, 0xf8, 0xd3, 0xeb, 0xfa, 0xca, 0xcb, 0xd7, 0xf5, 0x95, 0xff, 0xbc, 0xae, 0xaf, 0xfc,
-	0x6e, 0x6d, 0xee, 0xfd, 0xf5, 0x24, 0x2b, 0x0b, 0xe0, 0xb3, 0xef, 0x03, 0x00, 0x00, 0xff, 0xff,
-	0xd4, 0xf3, 0xea, 0xbf, 0xe4, 0x15, 0x00, 0x00,
+	// 4673 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x3b, 0x4b, 0x6c, 0x1b, 0x49,
+	0x76, 0x6e, 0xfe, 0xf9, 0xf8, 0x11, 0x5d, 0x63, 0x7b, 0x68, 0x5a, 0x96, 0xe8, 0xf6, 0x38, 0xe3,
+	0xf1, 0xce, 0xd8, 0x6b, 0xcd, 0xce, 0x7a, 0x27, 0xbb, 0x1b, 0x2c, 0x45, 0x52, 0x63, 0x62, 0x64,
+	0x89, 0x69, 0xca, 0x9e, 0x38, 0x17, 0xa2, 0xd4, 0x5d, 0xa2, 0x3a, 0x6a, 0x76, 0x33, 0xdd, 0x4d,
+	0xc9, 0xdc, 0x53, 0x0e, 0xc9, 0x85, 0x40, 0x80, 0x20, 0x40, 0x02, 0x64, 0x01, 0xde, 0x83, 0x3d,
+	0x07, 0xd9, 0x4b, 0x10, 0x60, 0x81, 0x1c, 0x16, 0x49, 0x0e, 0x83, 0x9c, 0x72, 0x89, 0x31, 0xf1,
+	0xcc, 0x29, 0x97, 0xdc, 0x02, 0xc4, 0x40, 0x80, 0xa0, 0x3e, 0xfd, 0x65, 0x53, 0x96, 0x8d, 0xbd,
+	0xb1, 0xde, 0xa7, 0xab, 0xde, 0xa7, 0x5e, 0xbd, 0xf7, 0xaa, 0x08, 0x9b, 0x2a, 0xb6, 0x0f, 0x2d,
+	0xd3, 0x20, 0xda, 0x88, 0xd8, 0x0f, 0xdc, 0x17, 0x0f, 0x4e, 0x1f, 0x3e, 0xe0, 0x83, 0xfb, 0x13,
+	0xdb, 0x72, 0x2d, 0x84, 0xc2, 0x04, 0xf7, 0xdd, 0x17, 0xf7, 0x4f, 0x1f, 0x36, 0xae, 0x8c, 0xac,
+	0x91, 0xc5, 0xd0, 0x0f, 0xe8, 0x2f, 0x4e, 0xd9, 0xb8, 0x91, 0xf0, 0x29, 0xf7, 0x05, 0x47, 0xca,
+	0x7f, 0x27, 0x41, 0x76, 0xdb, 0xb0, 0xd4, 0x13, 0xd4, 0x80, 0xc2, 0xc4, 0xb6, 0x26, 0x96, 0x43,
+	0xec, 0xba, 0xd4, 0x94, 0xee, 0x16, 0x15, 0x7f, 0x8c, 0x6e, 0x41, 0xd6, 0x71, 0xf1, 0x78, 0x52,
+	0x4f, 0x35, 0xa5, 0xbb, 0xe9, 0xed, 0xd2, 0xeb, 0x97, 0x9b, 0xf9, 0x9e, 0xe9, 0xb8, 0xd8, 0x74,
+	0x15, 0x8e, 0x41, 0x77, 0xa0, 0x8a, 0x27, 0x13, 0x43, 0x27, 0xda, 0xf0, 0x98, 0xe8, 0xa3, 0x63,
+	0xb7, 0x9e, 0x6e, 0x4a, 0x77, 0x33, 0x4a, 0x45, 0x40, 0x1f, 0x33, 0x20, 0xba, 0x05, 0x65, 0x9f,
+	0x0c, 0x3b, 0xc7, 0xf5, 0x4c, 0x53, 0xba, 0x5b, 0x56, 0x4a, 0x1e, 0x11, 0x76, 0x8e, 0x91, 0x0c,
+	0x65, 0xd7, 0xc6, 0xa6, 0x83, 0x55, 0x57, 0xb7, 0x4c, 0xa7, 0x9e, 0x6d, 0xa6, 0xef, 0x96, 0x95,
+	0x08, 0x4c, 0x9e, 0x40, 0x89, 0xad, 0x5a, 0x21, 0xaa, 0x65, 0x6b, 0xe8, 0x1a, 0xe4, 0xc4, 0xa4,
+	0x12, 0x9b, 0x54, 0x8c, 0xd0, 0x15, 0xc8, 0x1e, 0x52, 0x32, 0xb6, 0xee, 0xb2, 0xc2, 0x07, 0x08,
+	0x41, 0x86, 0xcd, 0x9d, 0x66, 0x40, 0xf6, 0x1b, 0x6d, 0x42, 0xc6, 0xd5, 0xc7, 0x84, 0xad, 0x27,
+	0x26, 0x20, 0x43, 0xc8, 0xdf, 0xa5, 0x20, 0xaf, 0x10, 0x95, 0xe8, 0x13, 0x17, 0x55, 0x21, 0xa5,
+	0x6b, 0x6c, 0xaa, 0xb2, 0x92, 0xd2, 0xc3, 0xd3, 0xa7, 0x22, 0xd3, 0x53, 0x95, 0x5a, 0x8e, 0x4e,
+	0x97, 0xcc, 0x26, 0xab, 0x28, 0xfe, 0x18, 0xc9, 0x90, 0xb3, 0x09, 0x76, 0x2c, 0x93, 0x4d, 0x59,
+	0xd9, 0x86, 0xd7, 0x2f, 0x37, 0x73, 0x0a, 0x83, 0x28, 0x02, 0x83, 0xd6, 0xa1, 0x68, 0x4d, 0x88,
+	0x8d, 0xd9, 0x07, 0xb2, 0xec, 0x03, 0x01, 0x00, 0xd5, 0x21, 0xef, 0x4c, 0x0f, 0xff, 0x88, 0xa8,
+	0x6e, 0x3d, 0xc7, 0xec, 0xe5, 0x0d, 0xb9, 0x80, 0xa7, 0xa4, 0x9e, 0xa7, 0xc2, 0x28, 0xec, 0x37,
+	0x85, 0x9d, 0x61, 0xd3, 0xad, 0x17, 0x38, 0x8c, 0xfe, 0xf6, 0x85, 0x2e, 0xae, 0x10, 0x9a, 0xea,
+	0x6f, 0x82, 0x6d, 0x77, 0x56, 0x07, 0x36, 0x01, 0x1f, 0xd0, 0x65, 0xd9, 0xe4, 0x88, 0xd8, 0xc4,
+	0x54, 0x49, 0xbd, 0xc4, 0x30, 0x01, 0x00, 0x5d, 0x87, 0xc2, 0x91, 0x6e, 0x3b, 0xee, 0x50, 0xd7,
+	0xea, 0x65, 0xa6, 0xa2, 0x3c, 0x1b, 0xf7, 0x34, 0x6a, 0x7c, 0x47, 0xb5, 0xf5, 0x89, 0x3b, 0x54,
+	0x99, 0x55, 0x2a, 0x4d, 0xe9, 0x6e, 0x41, 0x29, 0x71, 0x58, 0x9b, 0x82, 0xe4, 0x5f, 0x66, 0x20,
+	0xdb, 0x67, 0xb3, 0x04, 0x4a, 0x2e, 0x32, 0x25, 0x7f, 0x0c, 0x19, 0xdb, 0x32, 0x08, 0x53, 0x71,
+	0x75, 0xab, 0x7e, 0x7f, 0xd9, 0xff, 0xef, 0x2b, 0x96, 0x41, 0x14, 0x46, 0x45, 0xc5, 0x35, 0xf1,
+	0x98, 0x30, 0xb5, 0x17, 0x15, 0xf6, 0x9b, 0x9a, 0xc9, 0x26, 0x23, 0x5d, 0xa8, 0xbc, 0xa8, 0x88,
+	0x11, 0x7a, 0x04, 0x99, 0x13, 0x32, 0xe3, 0x8e, 0x56, 0xda, 0xba, 0x99, 0xf4, 0xe5, 0x2f, 0xc9,
+	0x8c, 0xbb, 0xda, 0x76, 0xe6, 0x37, 0x2f, 0x37, 0x2f, 0x29, 0x8c, 0x01, 0xdd, 0x86, 0x8a, 0x35,
+	0x21, 0x66, 0xe0, 0xf2, 0x39, 0x66, 0xfe, 0x32, 0x07, 0x0a, 0x8f, 0x5f, 0x87, 0xcc, 0xd4, 0x51,
+	0x55, 0x66, 0x8c, 0xe2, 0x76, 0xe1, 0xd5, 0xcb, 0xcd, 0xcc, 0xd3, 0x41, 0xbb, 0xad, 0x30, 0x28,
+	0xda, 0x82, 0x9c, 0x43, 0x54, 0xd7, 0xb2, 0x99, 0x61, 0xaa, 0x5b, 0x8d, 0xa4, 0xd9, 0x07, 0x8c,
+	0x42, 0x11, 0x94, 0xd4, 0xf0, 0xaa, 0x65, 0xba, 0x58, 0x75, 0x99, 0xe5, 0x8a, 0x8a, 0x37, 0x44,
+	0x2d, 0x28, 0xd9, 0xc4, 0x71, 0x6d, 0x9d, 0x6d, 0x13, 0x66, 0xb5, 0xea, 0xd6, 0x66, 0xa2, 0xaa,
+	0x02, 0x32, 0x25, 0xcc, 0x43, 0x65, 0x52, 0x0d, 0xcb, 0x09, 0x64, 0x2a, 0x71, 0x99, 0x38, 0xd0,
+	0x97, 0xa9, 0xe8, 0x4c, 0x55, 0x95, 0x38, 0x8e, 0x65, 0x33, 0x23, 0x17, 0x95, 0x00, 0x80, 0x7e,
+	0x42, 0xdd, 0xde, 0xd0, 0x55, 0x9d, 0x38, 0xf5, 0x0a, 0xd3, 0x69, 0xa2, 0x54, 0x7d, 0x4a, 0x33,
+	0x13, 0x0a, 0xf5, 0x39, 0xd0, 0x47, 0x50, 0xb3, 0x89, 0x6a, 0x9d, 0x12, 0x3b, 0x58, 0x43, 0x95,
+	0xad, 0x61, 0xcd, 0x87, 0xf3, 0x65, 0xc8, 0x3f, 0x83, 0x1c, 0xff, 0x48, 0x74, 0xa7, 0x70, 0x9f,
+	0x89, 0xee, 0x94, 0x09, 0xb1, 0x1d, 0x1a, 0x4c, 0x52, 0x6c, 0x17, 0x79, 0x43, 0xf9, 0xaf, 0x53,
+	0x50, 0xf4, 0x6d, 0x8b, 0x3e, 0x83, 0xf4, 0x09, 0x99, 0x31, 0xfe, 0x15, 0x7e, 0xd0, 0x9f, 0x1e,
+	0x1a, 0xba, 0xfa, 0x25, 0xf1, 0x96, 0x4d, 0xe9, 0x59, 0x4c, 0xd3, 0xb4, 0x60, 0xb5, 0x3c, 0x08,
+	0x94, 0x18, 0x4c, 0x28, 0xec, 0x0e, 0x54, 0x6d, 0x72, 0x6a, 0x9d, 0x2c, 0x45, 0x47, 0x01, 0x15,
+	0x64, 0xd4, 0x43, 0xe9, 0x0f, 0x87, 0x07, 0x05, 0x45, 0x8c, 0x28, 0x9c, 0xaf, 0x98, 0x45, 0x81,
+	0xa2, 0x22, 0x46, 0xe8, 0x1e, 0xc0, 0x29, 0x36, 0x74, 0x6d, 0x78, 0x64, 0x5b, 0x63, 0xe6, 0x7d,
+	0xb1, 0x6d, 0x5c, 0x64, 0xe8, 0x1d, 0xdb, 0x1a, 0xa3, 0x8f, 0xa1, 0xc4, 0x69, 0xa7, 0xa6, 0xab,
+	0x1b, 0x3c, 0x36, 0x44, 0x89, 0xf9, 0xb7, 0x9e, 0x52, 0xb4, 0xfc, 0x97, 0x29, 0x28, 0xf4, 0x6d,
+	0x32, 0xc1, 0x36, 0xd1, 0x96, 0xe2, 0x9d, 0x1f, 0x16, 0x52, 0xe1, 0xb0, 0xd0, 0x06, 0xf0, 0x55,
+	0xee, 0xd4, 0xd3, 0xab, 0x37, 0xd3, 0xbe, 0x47, 0x25, 0x94, 0x18, 0x62, 0x43, 0x3f, 0x85, 0xbc,
+	0xa3, 0x8f, 0x4c, 0x62, 0x53, 0x15, 0xa4, 0x2f, 0x6a, 0x06, 0x8f, 0x07, 0xdd, 0x86, 0x9c, 0x81,
+	0x27, 0x0e, 0x71, 0x98, 0xa2, 0x62, 0xf2, 0x09, 0x14, 0x7a, 0xc4, 0x4e, 0x33, 0x97, 0x30, 0x85,
+	0x55, 0xb7, 0x6e, 0x25, 0xce, 0x20, 0x64, 0x1f, 0x50, 0x42, 0x85, 0xd3, 0xcb, 0xff, 0x9a, 0x86,
+	0xfc, 0x63, 0xcb, 0xd0, 0x74, 0x73, 0x14, 0xe8, 0x40, 0x0a, 0xeb, 0x60, 0x03, 0x40, 0x37, 0x1d,
+	0xd7, 0x9e, 0x8e, 0x89, 0xe9, 0x0a, 0xf5, 0x84, 0x20, 0x34, 0xea, 0xbb, 0x96, 0x69, 0x12, 0x87,
+	0xd9, 0x3f, 0xcd, 0xa3, 0xfe, 0x01, 0x83, 0x28, 0x02, 0x83, 0x3e, 0x85, 0xb5, 0x43, 0xdb, 0x9a,
+	0x8e, 0x8e, 0xdd, 0xe1, 0x91, 0x65, 0x9f, 0x61, 0x5b, 0x13, 0xa7, 0x52, 0x98, 0xb8, 0x2a, 0x48,
+	0x76, 0x38, 0x05, 0xfa, 0x1c, 0x10, 0x8d, 0x66, 0x8e, 0x6b, 0xcf, 0x86, 0xf8, 0x14, 0xeb, 0x06,
+	0x3e, 0x34, 0x88, 0x50, 0x42, 0x98, 0xef, 0xb2, 0x47, 0xd5, 0xf2, 0x88, 0xd0, 0x23, 0xb8, 0xec,
+	0xda, 0x98, 0x0a, 0x15, 0xe2, 0xcc, 0x2d, 0x71, 0xd6, 0x04, 0x51, 0xc0, 0x28, 0x43, 0x8e, 0xc6,
+	0x6c, 0xa2, 0x09, 0x67, 0x8a, 0x08, 0xc3, 0x31, 0xe8, 0x03, 0xba, 0xf5, 0x4c, 0xca, 0xc7, 0x4f,
+	0x9e, 0x08, 0x91, 0x87, 0x62, 0x54, 0x4c, 0xfd, 0x9a, 0x38, 0x8b, 0xa2, 0x54, 0x1c, 0x45, 0xe7,
+	0x3b, 0xb2, 0xad, 0x9f, 0x13, 0x1e, 0xd8, 0x62, 0xf3, 0x71, 0x0c, 0xdd, 0x11, 0x36, 0x3d, 0xa5,
+	0x4f, 0x99, 0x14, 0xa5, 0x25, 0xba, 0x10, 0x56, 0xfe, 0x7b, 0x09, 0xb2, 0x4f, 0x2c, 0x93, 0xcc,
+	0x56, 0x18, 0x73, 0x13, 0x72, 0x78, 0x6c, 0x4d, 0x85, 0x21, 0xd3, 0xdb, 0xf9, 0xd7, 0x2f, 0x37,
+	0xd3, 0x3b, 0xc4, 0x54, 0x04, 0x18, 0x7d, 0x7f, 0xd9, 0x52, 0xe9, 0x28, 0x65, 0xdc, 0x4c, 0x9b,
+	0xbe, 0xca, 0x32, 0xb1, 0x4f, 0x0a, 0x7d, 0xdd, 0x66, 0x59, 0x98, 0x4a, 0x88, 0xe6, 0xb9, 0xb0,
+	0x4f, 0xe2, 0x23, 0xe4, 0xd7, 0x29, 0x80, 0xfd, 0x43, 0x43, 0x1f, 0xf1, 0xf0, 0x76, 0x0d, 0x72,
+	0xc4, 0x74, 0x75, 0x7f, 0xf9, 0x62, 0x14, 0x3a, 0xef, 0x52, 0x91, 0xf3, 0x6e, 0x1d, 0x32, 0x33,
+	0x82, 0x6d, 0xb6, 0xd6, 0xec, 0x76, 0xe1, 0xf5, 0xcb, 0xcd, 0xcc, 0x73, 0x82, 0x6d, 0x85, 0x41,
+	0xd1, 0x3a, 0xa4, 0xb5, 0x29, 0x49, 0x70, 0x39, 0x0a, 0xa6, 0x51, 0xc4, 0x99, 0xda, 0x36, 0x31,
+	0x35, 0x1a, 0x87, 0x13, 0x1c, 0x2c, 0x8c, 0xa6, 0x16, 0xb3, 0x8e, 0x8e, 0x1c, 0xe2, 0x26, 0xf8,
+	0x93, 0xc0, 0xa0, 0xcf, 0xbd, 0xdd, 0x98, 0x67, 0xbb, 0xf1, 0x76, 0x62, 0xc4, 0xf0, 0x85, 0x0d,
+	0xef, 0x47, 0x74, 0x97, 0x1e, 0x43, 0x87, 0x63, 0xdd, 0x75, 0x89, 0x96, 0xe0, 0x5e, 0x01, 0x12,
+	0xdd, 0x81, 0xa2, 0x6a, 0x8d, 0x27, 0x06, 0x71, 0x85, 0x8b, 0x65, 0xb9, 0x5e, 0x3b, 0x78, 0xa6,
+	0x04, 0x18, 0xe6, 0x61, 0x96, 0xad, 0x12, 0x2d, 0xd1, 0xc3, 0x18, 0x46, 0xfe, 0x9b, 0x14, 0xd4,
+	0x14, 0xa6, 0xc8, 0xa8, 0x09, 0x84, 0xaa, 0xa5, 0x44, 0x55, 0xa7, 0x12, 0x55, 0xdd, 0x80, 0x02,
+	0x33, 0x95, 0xee, 0xc5, 0x03, 0xc5, 0x1f, 0x53, 0x9c, 0xb7, 0x2e, 0x6e, 0x0b, 0xc5, 0x1f, 0x7b,
+	0x26, 0xca, 0x5e, 0xc8, 0x44, 0xb9, 0x8b, 0x9a, 0x28, 0xbf, 0xd2, 0x44, 0x1f, 0xc2, 0x1a, 0xff,
+	0x35, 0xf4, 0x97, 0xcb, 0xd3, 0xc8, 0x2a, 0x07, 0x77, 0x05, 0x94, 0x66, 0x6f, 0x55, 0x2a, 0x5f,
+	0x48, 0x33, 0x9e, 0x06, 0xa4, 0x44, 0x0d, 0x5c, 0x83, 0x1c, 0x4f, 0x2c, 0x98, 0x86, 0x0a, 0x8a,
+	0x18, 0xbd, 0xb3, 0x66, 0xea, 0x90, 0xe7, 0x9a, 0x17, 0xbb, 0x47, 0xf1, 0x86, 0x3c, 0xad, 0x60,
+	0x3f, 0x87, 0x3e, 0x37, 0x53, 0x0d, 0x4d, 0x2b, 0x18, 0xbc, 0xed, 0x7d, 0x24, 0x41, 0xdc, 0x7c,
+	0x92, 0xb8, 0xf4, 0x54, 0x17, 0x84, 0xde, 0xa4, 0x5c, 0x2d, 0x15, 0x0e, 0x55, 0xc4, 0xd4, 0xc2,
+	0x5c, 0xc5, 0x0b, 0x99, 0x0b, 0x2e, 0x6a, 0xae, 0xd2, 0x4a, 0x73, 0xdd, 0x85, 0x22, 0x36, 0x0c,
+	0x4b, 0xc5, 0xd4, 0xd9, 0xcb, 0xcb, 0xdb, 0xc2, 0x47, 0xa2, 0x6d, 0x78, 0x3f, 0xf4, 0xf1, 0xa1,
+	0x75, 0x66, 0x0e, 0x4f, 0x75, 0xd3, 0xc5, 0x23, 0xc2, 0x72, 0xf3, 0x28, 0xdf, 0xd5, 0x10, 0xe9,
+	0xfe, 0x99, 0xf9, 0x8c, 0x13, 0xd2, 0xe3, 0x23, 0xf2, 0x0d, 0x43, 0x23, 0x36, 0x4b, 0xd8, 0x62,
+	0xc7, 0x47, 0x98, 0x9b, 0xd2, 0xc8, 0x7f, 0x92, 0x81, 0xec, 0xef, 0x4f, 0x2d, 0x97, 0xc4, 0x4e,
+	0x4d, 0x69, 0xe9, 0xd4, 0xbc, 0x01, 0x19, 0x9a, 0x52, 0xc7, 0xc3, 0x30, 0x03, 0x52, 0xe4, 0xb1,
+	0x3e, 0x3a, 0x8e, 0x47, 0x5e, 0x06, 0x44, 0xd7, 0x21, 0x6d, 0x58, 0x67, 0xf1, 0x60, 0x4b, 0x61,
+	0xe8, 0x26, 0x64, 0x99, 0xb3, 0xc5, 0xc3, 0x2c, 0x87, 0xa2, 0xfb, 0x50, 0x9d, 0xd8, 0xe4, 0x54,
+	0xb7, 0xa6, 0xce, 0x90, 0xd3, 0xe5, 0xa2, 0x74, 0x15, 0x0f, 0xdd, 0x66, 0xf4, 0x0f, 0xa0, 0x62,
+	0xe8, 0x8e, 0x4b, 0xb4, 0xa1, 0x38, 0xe0, 0x97, 0xb7, 0x53, 0x99, 0x13, 0xf0, 0x11, 0xfa, 0xd8,
+	0x67, 0x10, 0x87, 0x4c, 0x21, 0xfa, 0x7d, 0x41, 0xdd, 0xe2, 0x47, 0xcd, 0x27, 0x50, 0x66, 0xc5,
+	0xab, 0xf7, 0xf5, 0x65, 0x67, 0x2a, 0x31, 0xbc, 0xf8, 0xf8, 0x3d, 0x8f, 0x5c, 0x7c, 0x1b, 0xa2,
+	0xdf, 0xe6, 0xb4, 0xe2, 0xd3, 0xd7, 0x20, 0x47, 0x8f, 0x76, 0xe2, 0x70, 0x97, 0x52, 0xc4, 0x08,
+	0x3d, 0x84, 0xea, 0xa1, 0xae, 0xb1, 0xbc, 0x40, 0x4c, 0xba, 0xec, 0x4b, 0x15, 0x41, 0x21, 0xa6,
+	0xbd, 0x1f, 0xb0, 0x88, 0x89, 0x2b, 0x31, 0xa5, 0x09, 0x34, 0x9f, 0x5a, 0xfe, 0xb3, 0x34, 0x14,
+	0xb6, 0xa7, 0x86, 0x41, 0x5c, 0xdd, 0xa4, 0xb6, 0xd2, 0xf0, 0x4c, 0x04, 0x0a, 0x3f, 0x3a, 0x53,
+	0xd8, 0xca, 0x30, 0xf1, 0x53, 0x1e, 0xd6, 0x69, 0x4d, 0xcd, 0x4b, 0xbd, 0xd2, 0xd6, 0xf5, 0xa4,
+	0xf3, 0x83, 0xb9, 0x99, 0xc8, 0x15, 0x03, 0x0e, 0x5a, 0x2e, 0x05, 0x5e, 0xe6, 0x25, 0x9c, 0x6f,
+	0xfc, 0x40, 0x98, 0x07, 0x7d, 0x0f, 0x4a, 0x34, 0x90, 0x79, 0x1a, 0x5a, 0x0e, 0xc9, 0x40, 0xd1,
+	0x42, 0x3d, 0x77, 0x05, 0xb1, 0xd0, 0x4d, 0xcc, 0xa1, 0x18, 0xa5, 0xb0, 0xc9, 0x23, 0xb8, 0xac,
+	0x4e, 0xc7, 0x53, 0x03, 0xbb, 0xfa, 0x29, 0x59, 0xed, 0x51, 0xb5, 0x80, 0x48, 0x4c, 0xf1, 0x83,
+	0x08, 0x63, 0xb2, 0x67, 0x85, 0xb8, 0x84, 0x1d, 0x7e, 0x91, 0x01, 0x78, 0xce, 0xd6, 0xe9, 0x62,
+	0xc3, 0x79, 0x43, 0xcc, 0xbe, 0xc5, 0xfa, 0x33, 0xcc, 0xc8, 0x1a, 0x9e, 0xf1, 0x92, 0x2a, 0xad,
+	0x94, 0x04, 0xac, 0x83, 0x67, 0x4e, 0xc8, 0xa5, 0xd2, 0x11, 0x97, 0x5a, 0xda, 0x24, 0x99, 0xb7,
+	0xdd, 0x24, 0xd9, 0xb7, 0xd9, 0x24, 0xb9, 0xb7, 0xdb, 0x24, 0xf9, 0x73, 0x36, 0xc9, 0x87, 0xb0,
+	0x46, 0x93, 0x42, 0x9d, 0x38, 0x43, 0x21, 0xa8, 0x77, 0x04, 0x0a, 0xf0, 0x01, 0x87, 0x26, 0x5b,
+	0xae, 0xf8, 0xae, 0x96, 0x83, 0x37, 0x58, 0x2e, 0x61, 0x93, 0x96, 0xde, 0x7e, 0x93, 0x96, 0xcf,
+	0xdd, 0xa4, 0xff, 0x91, 0x81, 0xdc, 0x60, 0x3a, 0x99, 0x18, 0xb3, 0x37, 0x06, 0xea, 0x84, 0xd2,
+	0x25, 0xf5, 0xc6, 0xd2, 0x45, 0x86, 0x9c, 0xee, 0x38, 0x53, 0xa2, 0x25, 0xd5, 0x44, 0x1c, 0x83,
+	0x36, 0x20, 0x73, 0x4c, 0x8c, 0xa4, 0x42, 0x88, 0xc1, 0xdf, 0x32, 0x2d, 0xfd, 0x1e, 0x94, 0x54,
+	0x03, 0x9f, 0x11, 0x6d, 0x78, 0x88, 0xd5, 0x93, 0x04, 0x37, 0x01, 0x8e, 0xde, 0xc6, 0xea, 0x09,
+	0x3d, 0x4d, 0x55, 0x6c, 0xaa, 0xc4, 0x30, 0x12, 0x0b, 0x9d, 0x00, 0x49, 0xdd, 0x4f, 0xc5, 0xb6,
+	0xad, 0xd3, 0x53, 0xf0, 0x94, 0xd8, 0x09, 0x19, 0x69, 0x49, 0xe0, 0xf7, 0x4f, 0x89, 0xbd, 0xa2,
+	0x64, 0x2b, 0xbe, 0x73, 0xc9, 0x06, 0x6f, 0x55, 0xb2, 0x95, 0x2e, 0x52, 0xb2, 0x95, 0x2f, 0x54,
+	0xb2, 0x55, 0x2e, 0x52, 0xb2, 0x55, 0x57, 0x95, 0x6c, 0xf2, 0x37, 0x12, 0xac, 0x29, 0x44, 0x9b,
+	0xb2, 0xfe, 0x93, 0x70, 0x34, 0x56, 0xc6, 0x51, 0xa9, 0x99, 0x39, 0xa5, 0xa4, 0x32, 0xce, 0xc3,
+	0xfa, 0xbe, 0x91, 0x5a, 0xe1, 0x1b, 0x11, 0x03, 0xa6, 0xcf, 0x33, 0xe0, 0xa7, 0xb0, 0x66, 0xb2,
+	0xac, 0x15, 0x1b, 0x43, 0x91, 0x65, 0x25, 0x54, 0xde, 0x1e, 0xc9, 0x3e, 0xcf, 0xb6, 0x64, 0xc8,
+	0x1d, 0x5a, 0xd6, 0x49, 0xa2, 0xd7, 0x09, 0x8c, 0xfc, 0x4b, 0x09, 0x4a, 0xac, 0xd2, 0x14, 0xe2,
+	0x25, 0x14, 0x8e, 0xd2, 0xf9, 0x85, 0xe3, 0x1d, 0x28, 0x6a, 0x84, 0x1f, 0x5b, 0x5a, 0x3c, 0x0f,
+	0x0a, 0x30, 0x94, 0xec, 0x4c, 0x77, 0x8f, 0x35, 0x1b, 0x9f, 0x99, 0xf1, 0x8c, 0x28, 0xc0, 0xb0,
+	0x9c, 0x29, 0xd8, 0x4e, 0xa1, 0x9c, 0x89, 0x18, 0x9a, 0x3c, 0x4f, 0x41, 0xb9, 0x6d, 0x99, 0x0e,
+	0xb1, 0x4f, 0xfd, 0xe2, 0x26, 0xb1, 0xbb, 0xbe, 0x1d, 0x3d, 0x3e, 0x53, 0xab, 0x5b, 0x7d, 0x5c,
+	0xec, 0xa4, 0xf3, 0xf3, 0xc7, 0x90, 0x1d, 0x53, 0xc5, 0x88, 0xd3, 0x3b, 0xb1, 0x57, 0x19, 0xd2,
+	0x9c, 0xf8, 0x04, 0xe7, 0xa1, 0x0b, 0x3b, 0xb4, 0x09, 0x3e, 0xe1, 0x47, 0x77, 0x51, 0x11, 0x23,
+	0xd4, 0xa3, 0xde, 0x23, 0x1c, 0x8a, 0x9f, 0xc9, 0xa5, 0xe4, 0xba, 0x32, 0xe6, 0x76, 0x5e, 0x3f,
+	0x2a, 0x60, 0x96, 0xff, 0x3c, 0x03, 0xa5, 0x7d, 0x5b, 0x23, 0xb6, 0x68, 0x11, 0x26, 0x77, 0x0a,
+	0x22, 0x1d, 0xf1, 0x54, 0x42, 0x47, 0xdc, 0xa2, 0x9f, 0x18, 0xea, 0x9a, 0xb8, 0x73, 0xc8, 0xb3,
+	0x71, 0x4f, 0x43, 0xbf, 0x03, 0x85, 0x3f, 0x9e, 0x62, 0x5e, 0xbc, 0x2f, 0xbb, 0x9a, 0x8f, 0x63,
+	0xfb, 0x48, 0x67, 0x0e, 0x9c, 0xe0, 0x64, 0x1c, 0x13, 0x0b, 0xce, 0xb9, 0xa5, 0xe0, 0xfc, 0x31,
+	0x64, 0x1c, 0x5d, 0xf3, 0xea, 0xec, 0xc4, 0x06, 0xfa, 0x40, 0xd7, 0x88, 0xc2, 0xa8, 0x68, 0xae,
+	0x62, 0xe8, 0x63, 0xdd, 0x1d, 0x4e, 0x6c, 0x5d, 0x25, 0xf1, 0x14, 0x02, 0x18, 0xae, 0x4f, 0x51,
+	0x5e, 0xde, 0x56, 0x4c, 0xc8, 0xdb, 0x1e, 0x42, 0xe6, 0x44, 0x37, 0x35, 0xd1, 0x88, 0x4e, 0x6c,
+	0xe5, 0xd1, 0x73, 0x93, 0x7c, 0xa9, 0x9b, 0x9a, 0xc2, 0x48, 0xd9, 0xad, 0x06, 0x71, 0x1c, 0x5a,
+	0x4a, 0x97, 0xc4, 0xad, 0x06, 0x1f, 0xa2, 0x1f, 0x78, 0x8d, 0x82, 0x32, 0xfb, 0xda, 0x46, 0x62,
+	0xa3, 0x80, 0xea, 0x35, 0xd2, 0x23, 0xb8, 0x06, 0x39, 0x73, 0x3a, 0x3e, 0x24, 0x36, 0x0f, 0x53,
+	0x8a, 0x18, 0x79, 0xbd, 0xde, 0xea, 0xdb, 0xf5, 0x7a, 0xe5, 0x45, 0x1a, 0x4a, 0x6c, 0xc9, 0xc2,
+	0x1f, 0xce, 0x4f, 0x5a, 0xc5, 0xcc, 0xa9, 0xc8, 0xcc, 0x9e, 0x52, 0xd2, 0x17, 0x57, 0x4a, 0xd4,
+	0xb4, 0x99, 0x25, 0xd3, 0xde, 0x84, 0x2c, 0x37, 0x53, 0xbc, 0x96, 0x61, 0xd0, 0x50, 0xd7, 0x31,
+	0xb7, 0xb2, 0xeb, 0x18, 0x34, 0xbb, 0xf2, 0xc9, 0xcd, 0xae, 0xcf, 0x20, 0x7d, 0x38, 0x9d, 0x31,
+	0x47, 0x58, 0xd5, 0xd7, 0xa5, 0xca, 0xdf, 0xc3, 0x63, 0x2f, 0x51, 0xa6, 0xf4, 0xe8, 0x11, 0x64,
+	0x1c, 0x62, 0x18, 0xcc, 0x3d, 0x2e, 0xc8, 0xc7, 0x18, 0x02, 0x73, 0xc3, 0x6a, 0x73, 0x33, 0x3d,
+	0x45, 0x5a, 0xb4, 0xbf, 0x4a, 0x43, 0xa5, 0x83, 0x67, 0x03, 0xe2, 0xba, 0x06, 0x61, 0xba, 0x39,
+	0xdf, 0x42, 0x22, 0x4d, 0x4d, 0x45, 0xd2, 0xd4, 0x8b, 0x74, 0x69, 0x03, 0x7d, 0x65, 0x92, 0xf5,
+	0xb5, 0x01, 0x40, 0x5e, 0xa8, 0x64, 0xe2, 0x86, 0xba, 0x11, 0x21, 0x08, 0xea, 0x42, 0x81, 0x4e,
+	0x27, 0xba, 0xad, 0xe9, 0x55, 0x21, 0xaa, 0xe7, 0x5b, 0x99, 0x25, 0xe7, 0xde, 0x75, 0x89, 0xc7,
+	0x4a, 0x4d, 0xcf, 0x03, 0x68, 0xcc, 0x6c, 0x22, 0x44, 0xfe, 0x18, 0x0a, 0xe4, 0x85, 0x7a, 0x8c,
+	0xcd, 0x11, 0x11, 0xa6, 0x4b, 0x0c, 0xb1, 0x4c, 0x87, 0x3c, 0xfb, 0x57, 0x7c, 0x06, 0xf4, 0x29,
+	0x64, 0x0e, 0xb1, 0x79, 0x22, 0x6c, 0xf7, 0x46, 0x46, 0x46, 0x1c, 0x0a, 0xca, 0x10, 0x09, 0xca,
+	0x1b, 0xac, 0x33, 0x6b, 0x99, 0xaa, 0x6e, 0x88, 0xf4, 0xa3, 0xa0, 0x84, 0x20, 0xf2, 0x5f, 0xa5,
+	0xa1, 0xba, 0xcd, 0x13, 0xcf, 0x81, 0xd8, 0xf1, 0xa1, 0x58, 0x20, 0x45, 0x63, 0xc1, 0x35, 0xc8,
+	0x51, 0x27, 0x11, 0x7b, 0xab, 0xa8, 0x88, 0x51, 0x6c, 0xa3, 0xa4, 0xcf, 0xe9, 0xbf, 0x67, 0xce,
+	0xe9, 0xbf, 0x67, 0xc6, 0x96, 0xc6, 0xf7, 0xd2, 0x8a, 0xdb, 0x33, 0xb1, 0xce, 0x27, 0x16, 0x0d,
+	0x97, 0x94, 0x98, 0x9a, 0xe1, 0xc8, 0xb0, 0x2c, 0x3b, 0x5e, 0xd4, 0x71, 0x28, 0xba, 0x05, 0x79,
+	0x95, 0xe8, 0x06, 0xcd, 0xa9, 0x62, 0x76, 0xf2, 0xe0, 0x9e, 0x9f, 0x16, 0x12, 0xfc, 0x74, 0x9d,
+	0x96, 0xb9, 0xa6, 0x6a, 0x4c, 0x35, 0xd1, 0xbd, 0x2c, 0x28, 0x01, 0x80, 0xe6, 0x3f, 0x8e, 0x65,
+	0x24, 0x75, 0x8e, 0x18, 0x1c, 0xdd, 0x81, 0x2a, 0xd5, 0xce, 0x30, 0x7e, 0x67, 0x5b, 0xa1, 0x50,
+	0xc5, 0x3f, 0xa5, 0xae, 0x41, 0x8e, 0x9d, 0x4a, 0xa2, 0xcc, 0x57, 0xc4, 0x48, 0xfe, 0xb7, 0x14,
+	0xa4, 0x77, 0x2d, 0x37, 0x14, 0xce, 0xa4, 0x48, 0x38, 0xab, 0x42, 0xca, 0xb5, 0x84, 0x19, 0x52,
+	0xae, 0x85, 0x9a, 0x50, 0x3a, 0x24, 0x26, 0x39, 0xd2, 0x55, 0x1d, 0xdb, 0x33, 0x61, 0x83, 0x30,
+	0xe8, 0x8d, 0xd1, 0x2c, 0x30, 0x52, 0x76, 0xa5, 0x91, 0x1e, 0xb0, 0xe8, 0x30, 0xf2, 0xee, 0x70,
+	0xae, 0xaf, 0xf0, 0xcd, 0x11, 0x0f, 0x0c, 0xa3, 0xf0, 0xe5, 0x6f, 0x3e, 0xd2, 0xa1, 0x6d, 0x40,
+	0x41, 0xb3, 0x54, 0xbe, 0x94, 0x02, 0x7f, 0xf6, 0xe0, 0x8d, 0x59, 0xa5, 0x4b, 0x37, 0xd9, 0xd0,
+	0x39, 0xc6, 0x5b, 0x9f, 0xfd, 0x90, 0xa9, 0xbe, 0xac, 0x94, 0x18, 0x6c, 0xc0, 0x40, 0xa1, 0xdc,
+	0x08, 0x22, 0xb9, 0xd1, 0x4d, 0x00, 0x9a, 0xeb, 0xcf, 0x78, 0x25, 0x20, 0x2e, 0xc9, 0x19, 0x84,
+	0xe6, 0xfe, 0xf2, 0xaf, 0x25, 0x28, 0x3f, 0x23, 0xb6, 0x7e, 0xa4, 0xab, 0xe7, 0xf7, 0xf0, 0xcf,
+	0x6f, 0x20, 0x5f, 0x24, 0x50, 0xdd, 0x86, 0x8a, 0x4d, 0x26, 0x96, 0xed, 0x7a, 0x52, 0xf0, 0x27,
+	0x17, 0x65, 0x0e, 0x14, 0x62, 0x34, 0xa0, 0x70, 0xca, 0x96, 0x43, 0x6c, 0x71, 0xc5, 0xe8, 0x8f,
+	0x43, 0x22, 0xe6, 0xc2, 0x22, 0xca, 0xff, 0x94, 0x86, 0x52, 0x6b, 0x32, 0x31, 0x3c, 0x11, 0xd6,
+	0xa1, 0x88, 0xf9, 0xd0, 0xaf, 0x0d, 0x03, 0x00, 0x75, 0x0b, 0x1c, 0x10, 0x0b, 0x7f, 0x09, 0x83,
+	0xd8, 0x35, 0x7c, 0x70, 0x2e, 0x26, 0x06, 0xc3, 0xd0, 0x74, 0x6f, 0x71, 0x3a, 0x5e, 0xc4, 0x9f,
+	0x62, 0x5e, 0x9b, 0x5b, 0xf6, 0x5a, 0xcf, 0x12, 0xf9, 0x44, 0x4b, 0xd4, 0x21, 0x3f, 0x99, 0xda,
+	0x13, 0xcb, 0x21, 0xc2, 0x8b, 0xbc, 0x21, 0xfa, 0x5d, 0xef, 0x1c, 0x2b, 0x32, 0xb9, 0x3e, 0x78,
+	0x83, 0x5c, 0x91, 0xe4, 0xe5, 0x4e, 0xf8, 0x82, 0x03, 0x62, 0xd7, 0x16, 0xc1, 0xed, 0xc6, 0x2d,
+	0xc8, 0x6b, 0x44, 0xd5, 0x35, 0x11, 0x57, 0x43, 0x44, 0x1e, 0x9c, 0xae, 0x8f, 0xff, 0xf4, 0xee,
+	0xeb, 0xbd, 0xa1, 0xfc, 0x2b, 0x09, 0x8a, 0x7e, 0x1e, 0xcc, 0x5e, 0xcc, 0x60, 0x57, 0x3d, 0xf6,
+	0xf2, 0x5b, 0x36, 0x60, 0xd2, 0xd9, 0x16, 0x7b, 0x6a, 0x92, 0x12, 0xd2, 0xf1, 0xe1, 0x85, 0x3c,
+	0x30, 0xbc, 0xc5, 0x32, 0xb1, 0x2d, 0x56, 0x83, 0x34, 0x8d, 0x5d, 0x59, 0x16, 0xd4, 0xe8, 0xcf,
+	0x68, 0xb9, 0x96, 0x3b, 0xa7, 0x5c, 0x93, 0x0f, 0xa1, 0xe6, 0x2f, 0xfc, 0xfc, 0x6b, 0x59, 0x5f,
+	0xaa, 0x54, 0x58, 0xaa, 0x0b, 0xac, 0x5d, 0xfe, 0x5f, 0x09, 0xca, 0x6d, 0x3e, 0x23, 0x16, 0xef,
+	0x76, 0xca, 0x6a, 0x68, 0x2c, 0xe6, 0x89, 0xc0, 0xe8, 0x74, 0xd6, 0x99, 0xe9, 0x1f, 0x4e, 0x7c,
+	0x10, 0x2c, 0x22, 0x9d, 0xbc, 0x88, 0xd5, 0x27, 0xd2, 0x8f, 0xc4, 0xce, 0xc8, 0xae, 0xf6, 0xa0,
+	0xf0, 0x1a, 0x43, 0x5b, 0x43, 0x1c, 0x2a, 0xb9, 0x84, 0x43, 0xa5, 0xe9, 0xd7, 0xad, 0x71, 0x8f,
+	0xf6, 0xaa, 0xd6, 0xff, 0x96, 0x00, 0x5a, 0xfc, 0xae, 0xe0, 0xbc, 0x10, 0xf5, 0xa6, 0x3b, 0xef,
+	0x1a, 0xa4, 0x27, 0x36, 0x6f, 0xcf, 0x16, 0x14, 0xfa, 0x13, 0x7d, 0x04, 0x30, 0xb1, 0xc9, 0xea,
+	0x1e, 0x60, 0x71, 0x62, 0x7b, 0x5d, 0xb1, 0x2b, 0x90, 0x3d, 0xd2, 0x4d, 0x6c, 0x08, 0x0f, 0xe1,
+	0x03, 0xf4, 0x09, 0x94, 0xd9, 0x8f, 0x73, 0x1a, 0x7d, 0x0c, 0x2f, 0x3e, 0xf2, 0x21, 0x14, 0xb1,
+	0x77, 0x47, 0x93, 0xd0, 0xc2, 0x29, 0x60, 0x71, 0x55, 0x23, 0xff, 0x42, 0x82, 0xf2, 0x8e, 0x4d,
+	0xc8, 0xcf, 0xbd, 0xf4, 0x3e, 0xec, 0xba, 0x52, 0xcc, 0x75, 0x93, 0x5f, 0x41, 0xfc, 0x36, 0x32,
+	0x90, 0x2b, 0x90, 0x55, 0xad, 0xa9, 0xed, 0x8a, 0x50, 0xcc, 0x07, 0xf2, 0x77, 0x12, 0x94, 0xfb,
+	0xcc, 0xe8, 0x62, 0x71, 0x32, 0x94, 0x45, 0x6b, 0x28, 0xe2, 0x8a, 0x61, 0x18, 0xdb, 0xb9, 0x94,
+	0xc7, 0xb2, 0xfd, 0x9d, 0xcb, 0x87, 0x3e, 0x86, 0x78, 0x8f, 0xa4, 0xbc, 0xe1, 0x6f, 0x25, 0x9e,
+	0xf2, 0x94, 0x45, 0xe3, 0x6f, 0xdf, 0x72, 0xe2, 0xf8, 0xf3, 0x00, 0x54, 0xad, 0x36, 0x31, 0x08,
+	0x76, 0x84, 0xf7, 0x15, 0x14, 0x7f, 0x2c, 0xff, 0x69, 0x0a, 0x2e, 0xb7, 0xbd, 0x83, 0x72, 0xe0,
+	0x62, 0xde, 0x6e, 0x5a, 0xed, 0x7c, 0x3c, 0xf9, 0x49, 0xad, 0x48, 0x7e, 0x58, 0x77, 0x66, 0xea,
+	0x3d, 0xb8, 0x59, 0xea, 0xce, 0x50, 0x0c, 0x75, 0x0f, 0x93, 0xb8, 0x43, 0x07, 0x1b, 0x89, 0x56,
+	0x29, 0x98, 0xc4, 0x1d, 0x50, 0x1c, 0xfa, 0x00, 0xf2, 0x63, 0xfc, 0x42, 0x1f, 0x4f, 0xc7, 0x09,
+	0x92, 0x7b, 0x28, 0xbf, 0x1f, 0x95, 0x5b, 0xd1, 0x8f, 0xfa, 0x00, 0xf2, 0xe2, 0xb9, 0x63, 0x82,
+	0x2f, 0x7a, 0x28, 0xf9, 0xff, 0x52, 0x90, 0x51, 0x74, 0xe7, 0xe4, 0x1d, 0x6e, 0xf7, 0xd9, 0x6d,
+	0x63, 0x3a, 0xf9, 0xb6, 0xf1, 0x03, 0xc8, 0x8b, 0x37, 0x54, 0x09, 0x92, 0x7a, 0x28, 0xaa, 0xb5,
+	0xa9, 0xb3, 0xe2, 0x05, 0x89, 0xc0, 0x84, 0x5a, 0x7b, 0xb9, 0xf3, 0x5f, 0x63, 0xf8, 0x8d, 0x98,
+	0x7c, 0x52, 0x1b, 0xcf, 0xc3, 0x06, 0x85, 0x4c, 0x21, 0xb1, 0x90, 0x59, 0x87, 0xf4, 0x08, 0x4f,
+	0x92, 0x2e, 0x51, 0x47, 0x78, 0x82, 0x6e, 0x40, 0x51, 0xc3, 0x33, 0x67, 0x68, 0x90, 0x23, 0xd1,
+	0x34, 0x57, 0x0a, 0x14, 0xb0, 0x4b, 0x8e, 0x5c, 0xf4, 0x29, 0x64, 0x55, 0x03, 0x3b, 0xbc, 0x35,
+	0xbe, 0xa2, 0xe2, 0xa6, 0xaa, 0x6e, 0x53, 0x22, 0x85, 0xd3, 0xca, 0xdf, 0xa4, 0x20, 0xdf, 0x27,
+	0x26, 0x36, 0xb8, 0xaa, 0xdf, 0x21, 0x39, 0xfb, 0x3e, 0x54, 0xa6, 0x66, 0xb8, 0x2b, 0xbd, 0x6c,
+	0x92, 0x28, 0x01, 0x0d, 0x6b, 0x63, 0xcb, 0x74, 0x8f, 0x57, 0x47, 0xc6, 0x12, 0xc3, 0x07, 0xf7,
+	0x17, 0x9c, 0x3c, 0xf9, 0x6e, 0x84, 0xd3, 0x8a, 0x7b, 0x82, 0x8f, 0xa1, 0x82, 0x4f, 0x89, 0x8d,
+	0x47, 0x44, 0x34, 0x74, 0x62, 0x75, 0x4a, 0x59, 0x60, 0x79, 0x4b, 0xe7, 0x26, 0x64, 0xe9, 0x6e,
+	0x5c, 0xea, 0x05, 0x70, 0x28, 0xba, 0x41, 0x2b, 0x24, 0x67, 0xe9, 0x5e, 0x89, 0x01, 0xe9, 0xf9,
+	0xad, 0x79, 0x56, 0x4d, 0x30, 0x57, 0x80, 0x94, 0x2d, 0xa8, 0xf6, 0xb1, 0x8d, 0xc7, 0xc4, 0x25,
+	0xf6, 0x33, 0x6c, 0x4c, 0x83, 0x57, 0x9b, 0x52, 0xe8, 0xd5, 0xe6, 0x0d, 0xc8, 0xb0, 0xd7, 0x6d,
+	0xa9, 0xe8, 0x19, 0xc6, 0x80, 0x34, 0x52, 0x9e, 0x52, 0x4e, 0xef, 0x4c, 0x65, 0x83, 0x50, 0xc6,
+	0x9a, 0x89, 0x64, 0xac, 0x53, 0x28, 0xb5, 0x5c, 0x97, 0xd0, 0xdc, 0x4a, 0x24, 0xac, 0xec, 0xc5,
+	0x1b, 0x76, 0x2d, 0xef, 0xc9, 0x73, 0x00, 0x58, 0xf9, 0xa8, 0x37, 0xe9, 0xf5, 0xf0, 0x3a, 0x14,
+	0x1d, 0x7d, 0x64, 0x62, 0x77, 0x6a, 0x13, 0x91, 0x5f, 0x07, 0x00, 0xf9, 0x1f, 0x25, 0x28, 0xb6,
+	0x8f, 0xb1, 0x6e, 0xf6, 0xcc, 0x23, 0x0b, 0x5d, 0x87, 0x82, 0x4a, 0x07, 0x43, 0xff, 0x75, 0x6b,
+	0x9e, 0x8d, 0xf9, 0xfb, 0xd8, 0x11, 0x31, 0x89, 0xa3, 0x3b, 0xfc, 0x71, 0x34, 0x7f, 0xb5, 0x5c,
+	0x12, 0x30, 0xf6, 0x38, 0xfa, 0x23, 0xa8, 0xb1, 0x87, 0xdb, 0xaa, 0x65, 0x0c, 0x4f, 0x89, 0xed,
+	0x04, 0x4f, 0x8b, 0xd7, 0x3c, 0xf8, 0x33, 0x0e, 0x5e, 0x7a, 0x6d, 0x9b, 0x59, 0x7a, 0x6d, 0x4b,
+	0x4b, 0xc3, 0x23, 0x9b, 0x90, 0x21, 0x7b, 0x5b, 0x7d, 0x44, 0x6b, 0x3f, 0x7e, 0xcc, 0x56, 0x28,
+	0xf4, 0xc0, 0x03, 0xca, 0x5f, 0xa7, 0x20, 0xf3, 0x98, 0xe0, 0xd5, 0xef, 0xac, 0x3d, 0x9d, 0xa4,
+	0x12, 0x5e, 0x54, 0xa7, 0x57, 0x3d, 0x2e, 0x16, 0xb9, 0x49, 0x26, 0x21, 0x37, 0x91, 0xa1, 0x60,
+	0x4d, 0x88, 0x39, 0xa4, 0xf8, 0x6c, 0x2c, 0xa3, 0xa5, 0x88, 0x0e, 0x9e, 0x25, 0x6a, 0x22, 0x97,
+	0xac, 0x89, 0xf8, 0x8b, 0xf2, 0x3c, 0x7f, 0xd2, 0x1a, 0x86, 0xa1, 0xcf, 0x21, 0xcb, 0xcc, 0x70,
+	0x5e, 0x83, 0xcb, 0x37, 0xa2, 0xd7, 0x86, 0x66, 0x1c, 0x68, 0x0b, 0xae, 0xd2, 0x45, 0xe9, 0xe6,
+	0x68, 0x38, 0xc1, 0x23, 0xe2, 0x0c, 0xc7, 0xba, 0xe3, 0xd0, 0x52, 0xbf, 0xc8, 0x96, 0xf3, 0x9e,
+	0x40, 0xf6, 0x29, 0xee, 0x09, 0x47, 0xdd, 0xfb, 0x4e, 0x82, 0x4a, 0xe4, 0x8d, 0x21, 0xfa, 0x09,
+	0x34, 0xfa, 0x4a, 0xb7, 0xdf, 0x52, 0xba, 0x9d, 0xe1, 0xe0, 0xa0, 0x75, 0xd0, 0x1d, 0x3e, 0xdd,
+	0x1b, 0xf4, 0xbb, 0xed, 0xde, 0x4e, 0xaf, 0xdb, 0xa9, 0x5d, 0x6a, 0xac, 0xcf, 0x17, 0xcd, 0x7a,
+	0x84, 0xe5, 0xa9, 0xe9, 0x4c, 0x88, 0x4a, 0x8b, 0x34, 0x0d, 0x3d, 0x80, 0x6b, 0x31, 0xee, 0xaf,
+	0x5a, 0xbd, 0x83, 0xde, 0xde, 0x17, 0x35, 0xa9, 0xf1, 0xde, 0x7c, 0xd1, 0x5c, 0xf3, 0x38, 0xbf,
+	0xc2, 0xba, 0x4b, 0x0f, 0xd4, 0x07, 0xf0, 0x5e, 0x8c, 0xa1, 0xb3, 0xbf, 0xd7, 0xad, 0xa5, 0x1a,
+	0xd7, 0xe6, 0x8b, 0x26, 0xf2, 0xa8, 0xdb, 0xe2, 0xbe, 0x6a, 0x4a, 0xa3, 0x68, 0x3d, 0x3e, 0x43,
+	0xef, 0xe0, 0x71, 0x47, 0x69, 0x7d, 0xb5, 0x57, 0x4b, 0x37, 0xae, 0xce, 0x17, 0xcd, 0xcb, 0xfe,
+	0x1c, 0xde, 0x45, 0xc3, 0xbd, 0xff, 0x49, 0xc3, 0x5a, 0xec, 0xf1, 0x16, 0xfa, 0x19, 0xac, 0xef,
+	0x6f, 0xef, 0xf6, 0xbe, 0x68, 0x1d, 0xf4, 0xf6, 0xf7, 0x12, 0x45, 0xdd, 0x98, 0x2f, 0x9a, 0x8d,
+	0x18, 0x5b, 0x58, 0xd8, 0x4f, 0xe0, 0xea, 0xd2, 0x17, 0xf6, 0xfb, 0xdd, 0xbd, 0x9a, 0xd4, 0x40,
+	0xf3, 0x45, 0xb3, 0x1a, 0xb0, 0xee, 0x4f, 0x88, 0x89, 0x1e, 0xc2, 0xfb, 0x4b, 0xe4, 0xfd, 0x96,
+	0x72, 0xb0, 0xfb, 0xbc, 0x96, 0x6a, 0x5c, 0x99, 0x2f, 0x9a, 0xb5, 0x80, 0xa1, 0x8f, 0x6d, 0xd7,
+	0x98, 0xa1, 0xcf, 0xe0, 0xfa, 0x12, 0x4b, 0x7b, 0xff, 0x49, 0x7f, 0xb7, 0x7b, 0xd0, 0xad, 0xa5,
+	0xb9, 0x8e, 0x02, 0x26, 0xff, 0xe5, 0xd0, 0xe7, 0x70, 0x63, 0x89, 0xad, 0xb7, 0xe7, 0x33, 0x66,
+	0x1a, 0xf5, 0xf9, 0xa2, 0x79, 0x25, 0x60, 0xec, 0x99, 0xfe, 0xcb, 0xa5, 0x47, 0xd0, 0x58, 0x62,
+	0x1d, 0x3c, 0xdd, 0x7e, 0xd2, 0x3b, 0x38, 0xe8, 0x76, 0x6a, 0xd9, 0xc6, 0xfb, 0xf3, 0x45, 0xf3,
+	0xbd, 0x90, 0x4e, 0xfc, 0xe2, 0x2f, 0x49, 0xba, 0x9d, 0x7d, 0xa5, 0xdd, 0xed, 0xd4, 0x72, 0x71,
+	0xe9, 0x76, 0xd8, 0x13, 0xb6, 0x44, 0xfd, 0xed, 0xb6, 0x0e, 0xba, 0xb5, 0x7c, 0x5c, 0x7f, 0xbb,
+	0xd4, 0x60, 0x5b, 0x50, 0x5f, 0x22, 0xdf, 0xdb, 0x1f, 0x76, 0x9e, 0x1e, 0x3c, 0xaf, 0x15, 0xe2,
+	0x53, 0xec, 0x59, 0x9d, 0xa9, 0x3b, 0xbb, 0xf7, 0x5f, 0x12, 0x40, 0xd0, 0x8c, 0x47, 0x3f, 0x84,
+	0xf7, 0xf7, 0x95, 0x4e, 0x57, 0x49, 0x34, 0xf7, 0xf5, 0xf9, 0xa2, 0x79, 0x35, 0x20, 0x0e, 0x5b,
+	0xfa, 0x36, 0xd4, 0xc2, 0x7c, 0xc2, 0xc8, 0x95, 0xf9, 0xa2, 0x59, 0x64, 0x0c, 0xcc, 0xbe, 0x1f,
+	0x02, 0x0a, 0x13, 0xed, 0xf4, 0x76, 0x77, 0xbb, 0x9d, 0x5a, 0xaa, 0xb1, 0x36, 0x5f, 0x34, 0xf9,
+	0xe5, 0xcd, 0x8e, 0x2e, 0x2e, 0x68, 0xaf, 0x86, 0x09, 0xc3, 0xfe, 0xcb, 0xe5, 0xa6, 0xb4, 0xbe,
+	0xf3, 0xc6, 0xbf, 0xbb, 0xdb, 0xea, 0x0f, 0xba, 0x9d, 0x5a, 0x26, 0xf4, 0xdd, 0x5d, 0x3c, 0x71,
+	0x88, 0x76, 0xef, 0x5f, 0x24, 0x80, 0xa0, 0x15, 0x4d, 0x85, 0x3d, 0x50, 0x5a, 0x9d, 0xee, 0x6a,
+	0x61, 0x03, 0xe2, 0xb0, 0xb0, 0xdf, 0x83, 0x2b, 0x61, 0x3e, 0xa5, 0xdb, 0xa6, 0xd3, 0x77, 0x6a,
+	0x52, 0xe3, 0xf2, 0x7c, 0xd1, 0xac, 0x84, 0xae, 0x1d, 0x88, 0x86, 0x3e, 0x82, 0xf7, 0xc2, 0xc4,
+	0x83, 0xee, 0xc1, 0x01, 0x97, 0xba, 0x36, 0x5f, 0x34, 0xcb, 0x7c, 0x02, 0xd6, 0x04, 0x67, 0x62,
+	0x87, 0x49, 0xbb, 0x7f, 0xd0, 0xee, 0xf6, 0xa9, 0x29, 0x3d, 0xb1, 0x19, 0x71, 0xd7, 0xeb, 0x4c,
+	0xdf, 0xfb, 0x75, 0x0a, 0xd6, 0x62, 0x8d, 0x16, 0xba, 0x67, 0x5b, 0xfd, 0xfe, 0x6e, 0xaf, 0xcd,
+	0x7d, 0xe0, 0xcb, 0xde, 0x5e, 0x27, 0x69, 0xcf, 0xc6, 0xd8, 0xc2, 0xc2, 0xfd, 0x08, 0x1a, 0x4b,
+	0x5f, 0x18, 0x3c, 0x55, 0x94, 0xee, 0x5e, 0xa7, 0xab, 0xd4, 0x24, 0xbe, 0x33, 0x06, 0x5e, 0x32,
+	0xd4, 0x8a, 0xf4, 0x85, 0x96, 0x39, 0xf7, 0xf7, 0x86, 0xdb, 0xdd, 0xc7, 0xad, 0xdd, 0x9d, 0x5a,
+	0x4a, 0xec, 0x0c, 0x73, 0x9b, 0x1c, 0x63, 0xe3, 0x28, 0xcc, 0xf8, 0x7b, 0x70, 0x73, 0x89, 0xb1,
+	0xdd, 0xda, 0x6b, 0x77, 0x77, 0x77, 0x5b, 0x42, 0xfe, 0x1b, 0xf3, 0x45, 0xf3, 0xfd, 0x70, 0xed,
+	0x1c, 0xe6, 0xff, 0x1c, 0x6e, 0x24, 0xf0, 0x2b, 0xca, 0xf3, 0xe1, 0xfe, 0xb3, 0xae, 0xe2, 0xed,
+	0x66, 0xbf, 0x56, 0x09, 0xb1, 0xde, 0xfb, 0x87, 0x14, 0xd4, 0xe2, 0x4d, 0x1d, 0xb4, 0x1d, 0x5d,
+	0x4f, 0x92, 0x77, 0x6c, 0xce, 0x17, 0xcd, 0x1b, 0x71, 0xc6, 0xb0, 0x1a, 0x63, 0x6b, 0x8a, 0xc7,
+	0x09, 0xa1, 0xc7, 0xf0, 0x17, 0xfc, 0x40, 0x11, 0xd3, 0x23, 0x67, 0x6d, 0xf5, 0xfb, 0xca, 0xfe,
+	0x33, 0xe6, 0x38, 0x4c, 0x8f, 0x21, 0xce, 0xd6, 0x64, 0x62, 0x5b, 0xa7, 0x44, 0xa3, 0xc1, 0x70,
+	0x99, 0x51, 0xe9, 0xee, 0x3c, 0xa5, 0xdb, 0x41, 0x04, 0xc3, 0x10, 0x9f, 0x42, 0x8e, 0xa6, 0xce,
+	0xaa, 0xa5, 0x06, 0x7b, 0x2e, 0xb3, 0xb4, 0xd4, 0xe0, 0xd8, 0xf8, 0x67, 0x09, 0x8a, 0x7e, 0x46,
+	0x4e, 0xcf, 0x36, 0xa5, 0x37, 0xf8, 0x72, 0xd8, 0xde, 0x6d, 0x0d, 0x06, 0x31, 0x85, 0xb1, 0xb3,
+	0x8d, 0x92, 0x86, 0x95, 0x74, 0x0b, 0xd6, 0x42, 0x0c, 0x7b, 0xf4, 0x5c, 0x93, 0x1a, 0xe5, 0xf9,
+	0xa2, 0x59, 0xa0, 0x94, 0x7b, 0x96, 0x49, 0xd0, 0x26, 0x54, 0x43, 0x24, 0xbb, 0xfb, 0x5f, 0xd5,
+	0x52, 0x8d, 0xd2, 0x7c, 0xd1, 0xcc, 0x53, 0x8a, 0x5d, 0xeb, 0x0c, 0xdd, 0x81, 0xcb, 0x21, 0x82,
+	0x27, 0xdd, 0x4e, 0xef, 0xe9, 0x93, 0x5a, 0xba, 0x51, 0x9d, 0x2f, 0x9a, 0x40, 0x69, 0x9e, 0x10,
+	0x4d, 0x9f, 0x8e, 0x63, 0x53, 0x3d, 0xee, 0x7d, 0xf1, 0xb8, 0x96, 0x09, 0xa6, 0x7a, 0xac, 0x8f,
+	0x8e, 0xb7, 0x1f, 0x7e, 0xfd, 0x9f, 0x1b, 0x97, 0xfe, 0xf6, 0xd5, 0x86, 0xf4, 0x9b, 0x57, 0x1b,
+	0xd2, 0xd7, 0xaf, 0x36, 0xa4, 0x6f, 0x5e, 0x6d, 0x48, 0x7f, 0xf1, 0xed, 0xc6, 0xa5, 0xaf, 0xbf,
+	0xdd, 0xb8, 0xf4, 0xef, 0xdf, 0x6e, 0x5c, 0xfa, 0xc3, 0xb5, 0xd8, 0x3f, 0xf4, 0x0e, 0x73, 0x2c,
+	0x83, 0xf9, 0xf4, 0xff, 0x03, 0x00, 0x00, 0xff, 0xff, 0xd3, 0x57, 0x6e, 0x1d, 0x06, 0x38, 0x00,
+	0x00,
 }
 
 func (this *Block) Equal(that interface{}) bool {
@@ -2291,6 +4887,62 @@ func (this *Party) Equal(that interface{}) bool {
 	if this.OpenedHeight != that1.OpenedHeight {
 		return false
 	}
+	if this.USCC != that1.USCC {
+		return false
+	}
+	if this.Sector != that1.Sector {
+		return false
+	}
+	if this.Contact != that1.Contact {
+		return false
+	}
+	if this.Restriction != that1.Restriction {
+		return false
+	}
+	if this.ClosedHeight != that1.ClosedHeight {
+		return false
+	}
+	if this.Successor != that1.Successor {
+		return false
+	}
+	if len(this.Policies) != len(that1.Policies) {
+		return false
+	}
+	for i := range this.Policies {
+		if !this.Policies[i].Equal(&that1.Policies[i]) {
+			return false
+		}
+	}
+	if this.RecoveredHeight != that1.RecoveredHeight {
+		return false
+	}
+	return true
+}
+func (this *Policy) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Policy)
+	if !ok {
+		that2, ok := that.(Policy)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Operation != that1.Operation {
+		return false
+	}
+	if this.Persons != that1.Persons {
+		return false
+	}
 	return true
 }
 func (this *KeyRecord) Equal(that interface{}) bool {
@@ -2319,6 +4971,67 @@ func (this *KeyRecord) Equal(that interface{}) bool {
 		return false
 	}
 	if this.RevokedHeight != that1.RevokedHeight {
+		return false
+	}
+	if this.Rights != that1.Rights {
+		return false
+	}
+	if this.Person != that1.Person {
+		return false
+	}
+	if this.ValidFrom != that1.ValidFrom {
+		return false
+	}
+	if this.ValidUntil != that1.ValidUntil {
+		return false
+	}
+	return true
+}
+func (this *Prepared) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Prepared)
+	if !ok {
+		that2, ok := that.(Prepared)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.Id, that1.Id) {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if len(this.Operations) != len(that1.Operations) {
+		return false
+	}
+	for i := range this.Operations {
+		if !this.Operations[i].Equal(&that1.Operations[i]) {
+			return false
+		}
+	}
+	if len(this.Signers) != len(that1.Signers) {
+		return false
+	}
+	for i := range this.Signers {
+		if !this.Signers[i].Equal(&that1.Signers[i]) {
+			return false
+		}
+	}
+	if this.Lapses != that1.Lapses {
+		return false
+	}
+	if this.State != that1.State {
 		return false
 	}
 	return true
@@ -2354,6 +5067,27 @@ func (this *Holding) Equal(that interface{}) bool {
 	if this.BroughtForward != that1.BroughtForward {
 		return false
 	}
+	if this.RegistryAvailable != that1.RegistryAvailable {
+		return false
+	}
+	if this.TradingAvailable != that1.TradingAvailable {
+		return false
+	}
+	if this.Locked != that1.Locked {
+		return false
+	}
+	if this.Pending != that1.Pending {
+		return false
+	}
+	if this.Pledged != that1.Pledged {
+		return false
+	}
+	if this.Frozen != that1.Frozen {
+		return false
+	}
+	if this.Receivable != that1.Receivable {
+		return false
+	}
 	return true
 }
 func (this *Money) Equal(that interface{}) bool {
@@ -2382,6 +5116,12 @@ func (this *Money) Equal(that interface{}) bool {
 		return false
 	}
 	if this.BroughtForward != that1.BroughtForward {
+		return false
+	}
+	if this.Locked != that1.Locked {
+		return false
+	}
+	if this.Proceeds != that1.Proceeds {
 		return false
 	}
 	return true
@@ -2424,6 +5164,15 @@ func (this *Obligation) Equal(that interface{}) bool {
 		return false
 	}
 	if this.State != that1.State {
+		return false
+	}
+	if this.Submitted != that1.Submitted {
+		return false
+	}
+	if this.Completed != that1.Completed {
+		return false
+	}
+	if this.Forced != that1.Forced {
 		return false
 	}
 	return true
@@ -2588,6 +5337,12 @@ func (this *Quote) Equal(that interface{}) bool {
 	if this.Trades != that1.Trades {
 		return false
 	}
+	if this.BiddingTonnes != that1.BiddingTonnes {
+		return false
+	}
+	if this.BiddingAmount != that1.BiddingAmount {
+		return false
+	}
 	return true
 }
 func (this *Bulletin) Equal(that interface{}) bool {
@@ -2689,6 +5444,12 @@ func (this *YearTotals) Equal(that interface{}) bool {
 	if this.CumulativeAmount != that1.CumulativeAmount {
 		return false
 	}
+	if this.BiddingTonnes != that1.BiddingTonnes {
+		return false
+	}
+	if this.BiddingAmount != that1.BiddingAmount {
+		return false
+	}
 	return true
 }
 func (this *Supply) Equal(that interface{}) bool {
@@ -2723,6 +5484,69 @@ func (this *Supply) Equal(that interface{}) bool {
 		return false
 	}
 	if this.Surrendered != that1.Surrendered {
+		return false
+	}
+	if this.ClawedBack != that1.ClawedBack {
+		return false
+	}
+	if this.Cancelled != that1.Cancelled {
+		return false
+	}
+	if this.CarriedOver != that1.CarriedOver {
+		return false
+	}
+	if this.RegistryAvailable != that1.RegistryAvailable {
+		return false
+	}
+	if this.TradingAvailable != that1.TradingAvailable {
+		return false
+	}
+	if this.Locked != that1.Locked {
+		return false
+	}
+	if this.Pending != that1.Pending {
+		return false
+	}
+	if this.Pledged != that1.Pledged {
+		return false
+	}
+	if this.Frozen != that1.Frozen {
+		return false
+	}
+	return true
+}
+func (this *ReductionSupply) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ReductionSupply)
+	if !ok {
+		that2, ok := that.(ReductionSupply)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Registered != that1.Registered {
+		return false
+	}
+	if this.Held != that1.Held {
+		return false
+	}
+	if this.Cancelled != that1.Cancelled {
+		return false
+	}
+	if this.NationalOffset != that1.NationalOffset {
+		return false
+	}
+	if this.Booked != that1.Booked {
 		return false
 	}
 	return true
@@ -2801,16 +5625,19 @@ func (this *Conservation) Equal(that interface{}) bool {
 			return false
 		}
 	}
+	if !this.Reductions.Equal(&that1.Reductions) {
+		return false
+	}
 	return true
 }
-func (this *OrderFill) Equal(that interface{}) bool {
+func (this *OrderRecord) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
 	}
 
-	that1, ok := that.(*OrderFill)
+	that1, ok := that.(*OrderRecord)
 	if !ok {
-		that2, ok := that.(OrderFill)
+		that2, ok := that.(OrderRecord)
 		if ok {
 			that1 = &that2
 		} else {
@@ -2835,6 +5662,730 @@ func (this *OrderFill) Equal(that interface{}) bool {
 		return false
 	}
 	if this.Filled != that1.Filled {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Side != that1.Side {
+		return false
+	}
+	if this.LimitPrice != that1.LimitPrice {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.Session != that1.Session {
+		return false
+	}
+	if this.State != that1.State {
+		return false
+	}
+	if this.Number != that1.Number {
+		return false
+	}
+	if !this.Key.Equal(&that1.Key) {
+		return false
+	}
+	return true
+}
+func (this *TradeRecord) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*TradeRecord)
+	if !ok {
+		that2, ok := that.(TradeRecord)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	if this.Number != that1.Number {
+		return false
+	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Price != that1.Price {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Amount != that1.Amount {
+		return false
+	}
+	if !this.Buy.Equal(&that1.Buy) {
+		return false
+	}
+	if !this.Sell.Equal(&that1.Sell) {
+		return false
+	}
+	if this.State != that1.State {
+		return false
+	}
+	return true
+}
+func (this *DaySettlement) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*DaySettlement)
+	if !ok {
+		that2, ok := that.(DaySettlement)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	if this.Trades != that1.Trades {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Amount != that1.Amount {
+		return false
+	}
+	if this.Exceptions != that1.Exceptions {
+		return false
+	}
+	if len(this.Tradable) != len(that1.Tradable) {
+		return false
+	}
+	for i := range this.Tradable {
+		if !this.Tradable[i].Equal(&that1.Tradable[i]) {
+			return false
+		}
+	}
+	if this.Money != that1.Money {
+		return false
+	}
+	if !this.Exchange.Equal(that1.Exchange) {
+		return false
+	}
+	if !this.Bank.Equal(that1.Bank) {
+		return false
+	}
+	if len(this.Breaks) != len(that1.Breaks) {
+		return false
+	}
+	for i := range this.Breaks {
+		if this.Breaks[i] != that1.Breaks[i] {
+			return false
+		}
+	}
+	if this.Reconciled != that1.Reconciled {
+		return false
+	}
+	return true
+}
+func (this *BiddingSession) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*BiddingSession)
+	if !ok {
+		that2, ok := that.(BiddingSession)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Session != that1.Session {
+		return false
+	}
+	if this.Seller != that1.Seller {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Mode != that1.Mode {
+		return false
+	}
+	if this.Floor != that1.Floor {
+		return false
+	}
+	if this.Ceiling != that1.Ceiling {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	if this.Concluded != that1.Concluded {
+		return false
+	}
+	if this.Sold != that1.Sold {
+		return false
+	}
+	if this.SellReference != that1.SellReference {
+		return false
+	}
+	if this.Orders != that1.Orders {
+		return false
+	}
+	return true
+}
+func (this *Lot) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Lot)
+	if !ok {
+		that2, ok := that.(Lot)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Number != that1.Number {
+		return false
+	}
+	if this.To != that1.To {
+		return false
+	}
+	if this.Beneficiary != that1.Beneficiary {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Stage != that1.Stage {
+		return false
+	}
+	if this.Region != that1.Region {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	if !bytes.Equal(this.TableSha256, that1.TableSha256) {
+		return false
+	}
+	if this.Height != that1.Height {
+		return false
+	}
+	if this.CarryOver != that1.CarryOver {
+		return false
+	}
+	return true
+}
+func (this *Verification) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Verification)
+	if !ok {
+		that2, ok := that.(Verification)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if !bytes.Equal(this.ReportSha256, that1.ReportSha256) {
+		return false
+	}
+	if this.Verifier != that1.Verifier {
+		return false
+	}
+	if this.Height != that1.Height {
+		return false
+	}
+	return true
+}
+func (this *Application) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Application)
+	if !ok {
+		that2, ok := that.(Application)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Applicant != that1.Applicant {
+		return false
+	}
+	if this.Application != that1.Application {
+		return false
+	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Beneficiary != that1.Beneficiary {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Purpose != that1.Purpose {
+		return false
+	}
+	if this.State != that1.State {
+		return false
+	}
+	if this.Submitted != that1.Submitted {
+		return false
+	}
+	if this.Decided != that1.Decided {
+		return false
+	}
+	if this.Decider != that1.Decider {
+		return false
+	}
+	return true
+}
+func (this *Reduction) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Reduction)
+	if !ok {
+		that2, ok := that.(Reduction)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Batch != that1.Batch {
+		return false
+	}
+	if this.Project != that1.Project {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	if this.Old != that1.Old {
+		return false
+	}
+	if this.Cancelled != that1.Cancelled {
+		return false
+	}
+	return true
+}
+func (this *ReductionHolding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ReductionHolding)
+	if !ok {
+		that2, ok := that.(ReductionHolding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Batch != that1.Batch {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	return true
+}
+func (this *Cancellation) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Cancellation)
+	if !ok {
+		that2, ok := that.(Cancellation)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Cancellation != that1.Cancellation {
+		return false
+	}
+	if this.Owner != that1.Owner {
+		return false
+	}
+	if this.Batch != that1.Batch {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	if this.Booked != that1.Booked {
+		return false
+	}
+	return true
+}
+func (this *Allocation) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Allocation)
+	if !ok {
+		that2, ok := that.(Allocation)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Pre != that1.Pre {
+		return false
+	}
+	if this.PreTonnes != that1.PreTonnes {
+		return false
+	}
+	if this.Final != that1.Final {
+		return false
+	}
+	if this.FinalTonnes != that1.FinalTonnes {
+		return false
+	}
+	if this.AtRegion != that1.AtRegion {
+		return false
+	}
+	return true
+}
+func (this *FreezeRecord) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*FreezeRecord)
+	if !ok {
+		that2, ok := that.(FreezeRecord)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Court != that1.Court {
+		return false
+	}
+	return true
+}
+func (this *PledgeRecord) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*PledgeRecord)
+	if !ok {
+		that2, ok := that.(PledgeRecord)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Registration != that1.Registration {
+		return false
+	}
+	if this.Pledgor != that1.Pledgor {
+		return false
+	}
+	if this.Pledgee != that1.Pledgee {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Condition != that1.Condition {
+		return false
+	}
+	if this.Released != that1.Released {
+		return false
+	}
+	return true
+}
+func (this *CarryOverStanding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*CarryOverStanding)
+	if !ok {
+		that2, ok := that.(CarryOverStanding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Sold != that1.Sold {
+		return false
+	}
+	if this.Bought != that1.Bought {
+		return false
+	}
+	if this.NetSales != that1.NetSales {
+		return false
+	}
+	if this.Maximum != that1.Maximum {
+		return false
+	}
+	if this.Held != that1.Held {
+		return false
+	}
+	if this.Applied != that1.Applied {
+		return false
+	}
+	return true
+}
+func (this *Risk) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Risk)
+	if !ok {
+		that2, ok := that.(Risk)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Region != that1.Region {
+		return false
+	}
+	if this.Due != that1.Due {
+		return false
+	}
+	if this.Covered != that1.Covered {
+		return false
+	}
+	if this.Usable != that1.Usable {
+		return false
+	}
+	if this.Frozen != that1.Frozen {
+		return false
+	}
+	if this.Reductions != that1.Reductions {
+		return false
+	}
+	if this.Money != that1.Money {
+		return false
+	}
+	if this.Gap != that1.Gap {
+		return false
+	}
+	if this.DaysLeft != that1.DaysLeft {
+		return false
+	}
+	if this.Class != that1.Class {
+		return false
+	}
+	return true
+}
+func (this *Penalty) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Penalty)
+	if !ok {
+		that2, ok := that.(Penalty)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Unsurrendered != that1.Unsurrendered {
+		return false
+	}
+	if this.MonthTonnes != that1.MonthTonnes {
+		return false
+	}
+	if this.MonthAmount != that1.MonthAmount {
+		return false
+	}
+	if this.AveragePrice != that1.AveragePrice {
+		return false
+	}
+	if this.Least != that1.Least {
+		return false
+	}
+	if this.Most != that1.Most {
+		return false
+	}
+	if this.Deduction != that1.Deduction {
 		return false
 	}
 	return true
@@ -3215,6 +6766,61 @@ func (m *Party) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.RecoveredHeight != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.RecoveredHeight))
+		i--
+		dAtA[i] = 0x70
+	}
+	if len(m.Policies) > 0 {
+		for iNdEx := len(m.Policies) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Policies[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintLedger(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x6a
+		}
+	}
+	if len(m.Successor) > 0 {
+		i -= len(m.Successor)
+		copy(dAtA[i:], m.Successor)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Successor)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if m.ClosedHeight != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.ClosedHeight))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Restriction != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Restriction))
+		i--
+		dAtA[i] = 0x50
+	}
+	if len(m.Contact) > 0 {
+		i -= len(m.Contact)
+		copy(dAtA[i:], m.Contact)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Contact)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if m.Sector != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Sector))
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.USCC) > 0 {
+		i -= len(m.USCC)
+		copy(dAtA[i:], m.USCC)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.USCC)))
+		i--
+		dAtA[i] = 0x3a
+	}
 	if m.OpenedHeight != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.OpenedHeight))
 		i--
@@ -3263,6 +6869,41 @@ func (m *Party) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Policy) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Policy) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Policy) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Persons != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Persons))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operation) > 0 {
+		i -= len(m.Operation)
+		copy(dAtA[i:], m.Operation)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Operation)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *KeyRecord) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3283,6 +6924,28 @@ func (m *KeyRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.ValidUntil != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.ValidUntil))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.ValidFrom != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.ValidFrom))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Person) > 0 {
+		i -= len(m.Person)
+		copy(dAtA[i:], m.Person)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Person)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Rights != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Rights))
+		i--
+		dAtA[i] = 0x20
+	}
 	if m.RevokedHeight != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.RevokedHeight))
 		i--
@@ -3306,6 +6969,81 @@ func (m *KeyRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Prepared) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Prepared) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Prepared) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.State != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Lapses != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Lapses))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Signers) > 0 {
+		for iNdEx := len(m.Signers) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Signers[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintLedger(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if len(m.Operations) > 0 {
+		for iNdEx := len(m.Operations) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Operations[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintLedger(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Id) > 0 {
+		i -= len(m.Id)
+		copy(dAtA[i:], m.Id)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Id)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Holding) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3326,6 +7064,41 @@ func (m *Holding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Receivable != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Receivable))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Frozen != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Frozen))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Pledged != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Pledged))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Pending != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Pending))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Locked != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Locked))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.TradingAvailable != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.TradingAvailable))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.RegistryAvailable != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.RegistryAvailable))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.BroughtForward != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.BroughtForward))
 		i--
@@ -3373,6 +7146,16 @@ func (m *Money) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Proceeds != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Proceeds))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Locked != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Locked))
+		i--
+		dAtA[i] = 0x20
+	}
 	if m.BroughtForward != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.BroughtForward))
 		i--
@@ -3413,6 +7196,21 @@ func (m *Obligation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Forced != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Forced))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Completed != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Completed))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Submitted != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Submitted))
+		i--
+		dAtA[i] = 0x40
+	}
 	if m.State != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.State))
 		i--
@@ -3638,6 +7436,16 @@ func (m *Quote) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.BiddingAmount != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.BiddingAmount))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.BiddingTonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.BiddingTonnes))
+		i--
+		dAtA[i] = 0x60
+	}
 	if m.Trades != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.Trades))
 		i--
@@ -3800,6 +7608,16 @@ func (m *YearTotals) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.BiddingAmount != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.BiddingAmount))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.BiddingTonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.BiddingTonnes))
+		i--
+		dAtA[i] = 0x58
+	}
 	if m.CumulativeAmount != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.CumulativeAmount))
 		i--
@@ -3873,6 +7691,51 @@ func (m *Supply) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Frozen != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Frozen))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.Pledged != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Pledged))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.Pending != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Pending))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.Locked != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Locked))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.TradingAvailable != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.TradingAvailable))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.RegistryAvailable != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.RegistryAvailable))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.CarriedOver != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.CarriedOver))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Cancelled != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Cancelled))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.ClawedBack != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.ClawedBack))
+		i--
+		dAtA[i] = 0x30
+	}
 	if m.Surrendered != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.Surrendered))
 		i--
@@ -3899,6 +7762,54 @@ func (m *Supply) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
 		i--
 		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ReductionSupply) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ReductionSupply) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ReductionSupply) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Booked != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Booked))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.NationalOffset != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.NationalOffset))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Cancelled != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Cancelled))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Held != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Held))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Registered != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Registered))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -3966,6 +7877,16 @@ func (m *Conservation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	{
+		size, err := m.Reductions.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintLedger(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x2a
 	if len(m.Breaks) > 0 {
 		for iNdEx := len(m.Breaks) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.Breaks[iNdEx])
@@ -4007,7 +7928,7 @@ func (m *Conservation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *OrderFill) Marshal() (dAtA []byte, err error) {
+func (m *OrderRecord) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
 	n, err := m.MarshalToSizedBuffer(dAtA[:size])
@@ -4017,16 +7938,70 @@ func (m *OrderFill) Marshal() (dAtA []byte, err error) {
 	return dAtA[:n], nil
 }
 
-func (m *OrderFill) MarshalTo(dAtA []byte) (int, error) {
+func (m *OrderRecord) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
 }
 
-func (m *OrderFill) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+func (m *OrderRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	_ = i
 	var l int
 	_ = l
+	{
+		size, err := m.Key.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintLedger(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x72
+	if m.Number != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.State != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x60
+	}
+	if len(m.Session) > 0 {
+		i -= len(m.Session)
+		copy(dAtA[i:], m.Session)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Session)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if m.Kind != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Day != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.LimitPrice != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.LimitPrice))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Side != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Side))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x32
+	}
 	if m.Filled != 0 {
 		i = encodeVarintLedger(dAtA, i, uint64(m.Filled))
 		i--
@@ -4055,6 +8030,1126 @@ func (m *OrderFill) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i -= len(m.Party)
 		copy(dAtA[i:], m.Party)
 		i = encodeVarintLedger(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *TradeRecord) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *TradeRecord) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *TradeRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.State != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x50
+	}
+	{
+		size, err := m.Sell.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintLedger(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x4a
+	{
+		size, err := m.Buy.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintLedger(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x42
+	if m.Amount != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Price != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Price))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Kind != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Number != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Day != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *DaySettlement) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *DaySettlement) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *DaySettlement) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Reconciled {
+		i--
+		if m.Reconciled {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x58
+	}
+	if len(m.Breaks) > 0 {
+		for iNdEx := len(m.Breaks) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Breaks[iNdEx])
+			copy(dAtA[i:], m.Breaks[iNdEx])
+			i = encodeVarintLedger(dAtA, i, uint64(len(m.Breaks[iNdEx])))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if m.Bank != nil {
+		{
+			size, err := m.Bank.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintLedger(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4a
+	}
+	if m.Exchange != nil {
+		{
+			size, err := m.Exchange.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintLedger(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x42
+	}
+	if m.Money != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Money))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Tradable) > 0 {
+		for iNdEx := len(m.Tradable) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Tradable[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintLedger(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if m.Exceptions != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Exceptions))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Amount != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Trades != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Trades))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Day != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *BiddingSession) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *BiddingSession) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *BiddingSession) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Orders != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Orders))
+		i--
+		dAtA[i] = 0x60
+	}
+	if len(m.SellReference) > 0 {
+		i -= len(m.SellReference)
+		copy(dAtA[i:], m.SellReference)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.SellReference)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if m.Sold != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Sold))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Concluded {
+		i--
+		if m.Concluded {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Day != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Ceiling != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Ceiling))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Floor != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Floor))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Mode != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Mode))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Seller) > 0 {
+		i -= len(m.Seller)
+		copy(dAtA[i:], m.Seller)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Seller)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Session) > 0 {
+		i -= len(m.Session)
+		copy(dAtA[i:], m.Session)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Session)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Lot) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Lot) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Lot) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.CarryOver) > 0 {
+		i -= len(m.CarryOver)
+		copy(dAtA[i:], m.CarryOver)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.CarryOver)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if m.Height != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x50
+	}
+	if len(m.TableSha256) > 0 {
+		i -= len(m.TableSha256)
+		copy(dAtA[i:], m.TableSha256)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.TableSha256)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if len(m.Region) > 0 {
+		i -= len(m.Region)
+		copy(dAtA[i:], m.Region)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Region)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if m.Stage != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Stage))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Beneficiary) > 0 {
+		i -= len(m.Beneficiary)
+		copy(dAtA[i:], m.Beneficiary)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Beneficiary)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Number != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Verification) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Verification) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Verification) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Height != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Verifier) > 0 {
+		i -= len(m.Verifier)
+		copy(dAtA[i:], m.Verifier)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Verifier)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.ReportSha256) > 0 {
+		i -= len(m.ReportSha256)
+		copy(dAtA[i:], m.ReportSha256)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.ReportSha256)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Year != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Application) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Application) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Application) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Decider) > 0 {
+		i -= len(m.Decider)
+		copy(dAtA[i:], m.Decider)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Decider)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if m.Decided != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Decided))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Submitted != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Submitted))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.State != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x48
+	}
+	if len(m.Purpose) > 0 {
+		i -= len(m.Purpose)
+		copy(dAtA[i:], m.Purpose)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Purpose)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if m.Year != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Beneficiary) > 0 {
+		i -= len(m.Beneficiary)
+		copy(dAtA[i:], m.Beneficiary)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Beneficiary)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Kind != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Applicant) > 0 {
+		i -= len(m.Applicant)
+		copy(dAtA[i:], m.Applicant)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Applicant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Reduction) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Reduction) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Reduction) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Cancelled != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Cancelled))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Old {
+		i--
+		if m.Old {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Project) > 0 {
+		i -= len(m.Project)
+		copy(dAtA[i:], m.Project)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Project)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Batch) > 0 {
+		i -= len(m.Batch)
+		copy(dAtA[i:], m.Batch)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Batch)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ReductionHolding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ReductionHolding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ReductionHolding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Batch) > 0 {
+		i -= len(m.Batch)
+		copy(dAtA[i:], m.Batch)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Batch)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Cancellation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Cancellation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Cancellation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Booked != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Booked))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Day != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Kind != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Batch) > 0 {
+		i -= len(m.Batch)
+		copy(dAtA[i:], m.Batch)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Batch)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Cancellation) > 0 {
+		i -= len(m.Cancellation)
+		copy(dAtA[i:], m.Cancellation)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Cancellation)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Allocation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Allocation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Allocation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.AtRegion != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.AtRegion))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.FinalTonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.FinalTonnes))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Final {
+		i--
+		if m.Final {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.PreTonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.PreTonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Pre {
+		i--
+		if m.Pre {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *FreezeRecord) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *FreezeRecord) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *FreezeRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Court) > 0 {
+		i -= len(m.Court)
+		copy(dAtA[i:], m.Court)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Court)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *PledgeRecord) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *PledgeRecord) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *PledgeRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Released {
+		i--
+		if m.Released {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Condition) > 0 {
+		i -= len(m.Condition)
+		copy(dAtA[i:], m.Condition)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Condition)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Pledgee) > 0 {
+		i -= len(m.Pledgee)
+		copy(dAtA[i:], m.Pledgee)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Pledgee)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Pledgor) > 0 {
+		i -= len(m.Pledgor)
+		copy(dAtA[i:], m.Pledgor)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Pledgor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Registration) > 0 {
+		i -= len(m.Registration)
+		copy(dAtA[i:], m.Registration)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Registration)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CarryOverStanding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CarryOverStanding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CarryOverStanding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Applied != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Applied))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Held != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Held))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Maximum != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Maximum))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.NetSales != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.NetSales))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Bought != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Bought))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Sold != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Sold))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Risk) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Risk) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Risk) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Class != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.DaysLeft != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.DaysLeft))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Gap != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Gap))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Money != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Money))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Reductions != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Reductions))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Frozen != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Frozen))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Usable != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Usable))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Covered != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Covered))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Due != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Due))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Region) > 0 {
+		i -= len(m.Region)
+		copy(dAtA[i:], m.Region)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Region)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Penalty) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Penalty) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Penalty) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Deduction != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Deduction))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Most != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Most))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Least != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Least))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.AveragePrice != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.AveragePrice))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.MonthAmount != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.MonthAmount))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.MonthTonnes != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.MonthTonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Unsurrendered != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Unsurrendered))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Year != 0 {
+		i = encodeVarintLedger(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintLedger(dAtA, i, uint64(len(m.Entity)))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -4440,6 +9535,52 @@ func (m *Party) Size() (n int) {
 	if m.OpenedHeight != 0 {
 		n += 1 + sovLedger(uint64(m.OpenedHeight))
 	}
+	l = len(m.USCC)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Sector != 0 {
+		n += 1 + sovLedger(uint64(m.Sector))
+	}
+	l = len(m.Contact)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Restriction != 0 {
+		n += 1 + sovLedger(uint64(m.Restriction))
+	}
+	if m.ClosedHeight != 0 {
+		n += 1 + sovLedger(uint64(m.ClosedHeight))
+	}
+	l = len(m.Successor)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if len(m.Policies) > 0 {
+		for _, e := range m.Policies {
+			l = e.Size()
+			n += 1 + l + sovLedger(uint64(l))
+		}
+	}
+	if m.RecoveredHeight != 0 {
+		n += 1 + sovLedger(uint64(m.RecoveredHeight))
+	}
+	return n
+}
+
+func (m *Policy) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operation)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Persons != 0 {
+		n += 1 + sovLedger(uint64(m.Persons))
+	}
 	return n
 }
 
@@ -4456,6 +9597,54 @@ func (m *KeyRecord) Size() (n int) {
 	}
 	if m.RevokedHeight != 0 {
 		n += 1 + sovLedger(uint64(m.RevokedHeight))
+	}
+	if m.Rights != 0 {
+		n += 1 + sovLedger(uint64(m.Rights))
+	}
+	l = len(m.Person)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.ValidFrom != 0 {
+		n += 1 + sovLedger(uint64(m.ValidFrom))
+	}
+	if m.ValidUntil != 0 {
+		n += 1 + sovLedger(uint64(m.ValidUntil))
+	}
+	return n
+}
+
+func (m *Prepared) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Id)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if len(m.Operations) > 0 {
+		for _, e := range m.Operations {
+			l = e.Size()
+			n += 1 + l + sovLedger(uint64(l))
+		}
+	}
+	if len(m.Signers) > 0 {
+		for _, e := range m.Signers {
+			l = e.Size()
+			n += 1 + l + sovLedger(uint64(l))
+		}
+	}
+	if m.Lapses != 0 {
+		n += 1 + sovLedger(uint64(m.Lapses))
+	}
+	if m.State != 0 {
+		n += 1 + sovLedger(uint64(m.State))
 	}
 	return n
 }
@@ -4480,6 +9669,27 @@ func (m *Holding) Size() (n int) {
 	if m.BroughtForward != 0 {
 		n += 1 + sovLedger(uint64(m.BroughtForward))
 	}
+	if m.RegistryAvailable != 0 {
+		n += 1 + sovLedger(uint64(m.RegistryAvailable))
+	}
+	if m.TradingAvailable != 0 {
+		n += 1 + sovLedger(uint64(m.TradingAvailable))
+	}
+	if m.Locked != 0 {
+		n += 1 + sovLedger(uint64(m.Locked))
+	}
+	if m.Pending != 0 {
+		n += 1 + sovLedger(uint64(m.Pending))
+	}
+	if m.Pledged != 0 {
+		n += 1 + sovLedger(uint64(m.Pledged))
+	}
+	if m.Frozen != 0 {
+		n += 1 + sovLedger(uint64(m.Frozen))
+	}
+	if m.Receivable != 0 {
+		n += 1 + sovLedger(uint64(m.Receivable))
+	}
 	return n
 }
 
@@ -4498,6 +9708,12 @@ func (m *Money) Size() (n int) {
 	}
 	if m.BroughtForward != 0 {
 		n += 1 + sovLedger(uint64(m.BroughtForward))
+	}
+	if m.Locked != 0 {
+		n += 1 + sovLedger(uint64(m.Locked))
+	}
+	if m.Proceeds != 0 {
+		n += 1 + sovLedger(uint64(m.Proceeds))
 	}
 	return n
 }
@@ -4530,6 +9746,15 @@ func (m *Obligation) Size() (n int) {
 	}
 	if m.State != 0 {
 		n += 1 + sovLedger(uint64(m.State))
+	}
+	if m.Submitted != 0 {
+		n += 1 + sovLedger(uint64(m.Submitted))
+	}
+	if m.Completed != 0 {
+		n += 1 + sovLedger(uint64(m.Completed))
+	}
+	if m.Forced != 0 {
+		n += 1 + sovLedger(uint64(m.Forced))
 	}
 	return n
 }
@@ -4659,6 +9884,12 @@ func (m *Quote) Size() (n int) {
 	if m.Trades != 0 {
 		n += 1 + sovLedger(uint64(m.Trades))
 	}
+	if m.BiddingTonnes != 0 {
+		n += 1 + sovLedger(uint64(m.BiddingTonnes))
+	}
+	if m.BiddingAmount != 0 {
+		n += 1 + sovLedger(uint64(m.BiddingAmount))
+	}
 	return n
 }
 
@@ -4733,6 +9964,12 @@ func (m *YearTotals) Size() (n int) {
 	if m.CumulativeAmount != 0 {
 		n += 1 + sovLedger(uint64(m.CumulativeAmount))
 	}
+	if m.BiddingTonnes != 0 {
+		n += 1 + sovLedger(uint64(m.BiddingTonnes))
+	}
+	if m.BiddingAmount != 0 {
+		n += 1 + sovLedger(uint64(m.BiddingAmount))
+	}
 	return n
 }
 
@@ -4757,6 +9994,57 @@ func (m *Supply) Size() (n int) {
 	}
 	if m.Surrendered != 0 {
 		n += 1 + sovLedger(uint64(m.Surrendered))
+	}
+	if m.ClawedBack != 0 {
+		n += 1 + sovLedger(uint64(m.ClawedBack))
+	}
+	if m.Cancelled != 0 {
+		n += 1 + sovLedger(uint64(m.Cancelled))
+	}
+	if m.CarriedOver != 0 {
+		n += 1 + sovLedger(uint64(m.CarriedOver))
+	}
+	if m.RegistryAvailable != 0 {
+		n += 1 + sovLedger(uint64(m.RegistryAvailable))
+	}
+	if m.TradingAvailable != 0 {
+		n += 1 + sovLedger(uint64(m.TradingAvailable))
+	}
+	if m.Locked != 0 {
+		n += 1 + sovLedger(uint64(m.Locked))
+	}
+	if m.Pending != 0 {
+		n += 1 + sovLedger(uint64(m.Pending))
+	}
+	if m.Pledged != 0 {
+		n += 1 + sovLedger(uint64(m.Pledged))
+	}
+	if m.Frozen != 0 {
+		n += 1 + sovLedger(uint64(m.Frozen))
+	}
+	return n
+}
+
+func (m *ReductionSupply) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Registered != 0 {
+		n += 1 + sovLedger(uint64(m.Registered))
+	}
+	if m.Held != 0 {
+		n += 1 + sovLedger(uint64(m.Held))
+	}
+	if m.Cancelled != 0 {
+		n += 1 + sovLedger(uint64(m.Cancelled))
+	}
+	if m.NationalOffset != 0 {
+		n += 1 + sovLedger(uint64(m.NationalOffset))
+	}
+	if m.Booked != 0 {
+		n += 1 + sovLedger(uint64(m.Booked))
 	}
 	return n
 }
@@ -4805,10 +10093,12 @@ func (m *Conservation) Size() (n int) {
 			n += 1 + l + sovLedger(uint64(l))
 		}
 	}
+	l = m.Reductions.Size()
+	n += 1 + l + sovLedger(uint64(l))
 	return n
 }
 
-func (m *OrderFill) Size() (n int) {
+func (m *OrderRecord) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -4831,6 +10121,591 @@ func (m *OrderFill) Size() (n int) {
 	}
 	if m.Filled != 0 {
 		n += 1 + sovLedger(uint64(m.Filled))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Side != 0 {
+		n += 1 + sovLedger(uint64(m.Side))
+	}
+	if m.LimitPrice != 0 {
+		n += 1 + sovLedger(uint64(m.LimitPrice))
+	}
+	if m.Day != 0 {
+		n += 1 + sovLedger(uint64(m.Day))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovLedger(uint64(m.Kind))
+	}
+	l = len(m.Session)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.State != 0 {
+		n += 1 + sovLedger(uint64(m.State))
+	}
+	if m.Number != 0 {
+		n += 1 + sovLedger(uint64(m.Number))
+	}
+	l = m.Key.Size()
+	n += 1 + l + sovLedger(uint64(l))
+	return n
+}
+
+func (m *TradeRecord) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Day != 0 {
+		n += 1 + sovLedger(uint64(m.Day))
+	}
+	if m.Number != 0 {
+		n += 1 + sovLedger(uint64(m.Number))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovLedger(uint64(m.Kind))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Price != 0 {
+		n += 1 + sovLedger(uint64(m.Price))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovLedger(uint64(m.Amount))
+	}
+	l = m.Buy.Size()
+	n += 1 + l + sovLedger(uint64(l))
+	l = m.Sell.Size()
+	n += 1 + l + sovLedger(uint64(l))
+	if m.State != 0 {
+		n += 1 + sovLedger(uint64(m.State))
+	}
+	return n
+}
+
+func (m *DaySettlement) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Day != 0 {
+		n += 1 + sovLedger(uint64(m.Day))
+	}
+	if m.Trades != 0 {
+		n += 1 + sovLedger(uint64(m.Trades))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovLedger(uint64(m.Amount))
+	}
+	if m.Exceptions != 0 {
+		n += 1 + sovLedger(uint64(m.Exceptions))
+	}
+	if len(m.Tradable) > 0 {
+		for _, e := range m.Tradable {
+			l = e.Size()
+			n += 1 + l + sovLedger(uint64(l))
+		}
+	}
+	if m.Money != 0 {
+		n += 1 + sovLedger(uint64(m.Money))
+	}
+	if m.Exchange != nil {
+		l = m.Exchange.Size()
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Bank != nil {
+		l = m.Bank.Size()
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if len(m.Breaks) > 0 {
+		for _, s := range m.Breaks {
+			l = len(s)
+			n += 1 + l + sovLedger(uint64(l))
+		}
+	}
+	if m.Reconciled {
+		n += 2
+	}
+	return n
+}
+
+func (m *BiddingSession) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Session)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Seller)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	if m.Mode != 0 {
+		n += 1 + sovLedger(uint64(m.Mode))
+	}
+	if m.Floor != 0 {
+		n += 1 + sovLedger(uint64(m.Floor))
+	}
+	if m.Ceiling != 0 {
+		n += 1 + sovLedger(uint64(m.Ceiling))
+	}
+	if m.Day != 0 {
+		n += 1 + sovLedger(uint64(m.Day))
+	}
+	if m.Concluded {
+		n += 2
+	}
+	if m.Sold != 0 {
+		n += 1 + sovLedger(uint64(m.Sold))
+	}
+	l = len(m.SellReference)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Orders != 0 {
+		n += 1 + sovLedger(uint64(m.Orders))
+	}
+	return n
+}
+
+func (m *Lot) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovLedger(uint64(m.Number))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Beneficiary)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	if m.Stage != 0 {
+		n += 1 + sovLedger(uint64(m.Stage))
+	}
+	l = len(m.Region)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.TableSha256)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Height != 0 {
+		n += 1 + sovLedger(uint64(m.Height))
+	}
+	l = len(m.CarryOver)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	return n
+}
+
+func (m *Verification) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovLedger(uint64(m.Year))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	l = len(m.ReportSha256)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Verifier)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Height != 0 {
+		n += 1 + sovLedger(uint64(m.Height))
+	}
+	return n
+}
+
+func (m *Application) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Applicant)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovLedger(uint64(m.Kind))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	l = len(m.Beneficiary)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovLedger(uint64(m.Year))
+	}
+	l = len(m.Purpose)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.State != 0 {
+		n += 1 + sovLedger(uint64(m.State))
+	}
+	if m.Submitted != 0 {
+		n += 1 + sovLedger(uint64(m.Submitted))
+	}
+	if m.Decided != 0 {
+		n += 1 + sovLedger(uint64(m.Decided))
+	}
+	l = len(m.Decider)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	return n
+}
+
+func (m *Reduction) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Batch)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Project)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Old {
+		n += 2
+	}
+	if m.Cancelled != 0 {
+		n += 1 + sovLedger(uint64(m.Cancelled))
+	}
+	return n
+}
+
+func (m *ReductionHolding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Batch)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	return n
+}
+
+func (m *Cancellation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Cancellation)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Batch)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovLedger(uint64(m.Kind))
+	}
+	if m.Day != 0 {
+		n += 1 + sovLedger(uint64(m.Day))
+	}
+	if m.Booked != 0 {
+		n += 1 + sovLedger(uint64(m.Booked))
+	}
+	return n
+}
+
+func (m *Allocation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Pre {
+		n += 2
+	}
+	if m.PreTonnes != 0 {
+		n += 1 + sovLedger(uint64(m.PreTonnes))
+	}
+	if m.Final {
+		n += 2
+	}
+	if m.FinalTonnes != 0 {
+		n += 1 + sovLedger(uint64(m.FinalTonnes))
+	}
+	if m.AtRegion != 0 {
+		n += 1 + sovLedger(uint64(m.AtRegion))
+	}
+	return n
+}
+
+func (m *FreezeRecord) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	l = len(m.Court)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	return n
+}
+
+func (m *PledgeRecord) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Registration)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Pledgor)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Pledgee)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovLedger(uint64(m.Tonnes))
+	}
+	l = len(m.Condition)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Released {
+		n += 2
+	}
+	return n
+}
+
+func (m *CarryOverStanding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Sold != 0 {
+		n += 1 + sovLedger(uint64(m.Sold))
+	}
+	if m.Bought != 0 {
+		n += 1 + sovLedger(uint64(m.Bought))
+	}
+	if m.NetSales != 0 {
+		n += 1 + sovLedger(uint64(m.NetSales))
+	}
+	if m.Maximum != 0 {
+		n += 1 + sovLedger(uint64(m.Maximum))
+	}
+	if m.Held != 0 {
+		n += 1 + sovLedger(uint64(m.Held))
+	}
+	if m.Applied != 0 {
+		n += 1 + sovLedger(uint64(m.Applied))
+	}
+	return n
+}
+
+func (m *Risk) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	l = len(m.Region)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Due != 0 {
+		n += 1 + sovLedger(uint64(m.Due))
+	}
+	if m.Covered != 0 {
+		n += 1 + sovLedger(uint64(m.Covered))
+	}
+	if m.Usable != 0 {
+		n += 1 + sovLedger(uint64(m.Usable))
+	}
+	if m.Frozen != 0 {
+		n += 1 + sovLedger(uint64(m.Frozen))
+	}
+	if m.Reductions != 0 {
+		n += 1 + sovLedger(uint64(m.Reductions))
+	}
+	if m.Money != 0 {
+		n += 1 + sovLedger(uint64(m.Money))
+	}
+	if m.Gap != 0 {
+		n += 1 + sovLedger(uint64(m.Gap))
+	}
+	if m.DaysLeft != 0 {
+		n += 1 + sovLedger(uint64(m.DaysLeft))
+	}
+	if m.Class != 0 {
+		n += 1 + sovLedger(uint64(m.Class))
+	}
+	return n
+}
+
+func (m *Penalty) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovLedger(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovLedger(uint64(m.Year))
+	}
+	if m.Unsurrendered != 0 {
+		n += 1 + sovLedger(uint64(m.Unsurrendered))
+	}
+	if m.MonthTonnes != 0 {
+		n += 1 + sovLedger(uint64(m.MonthTonnes))
+	}
+	if m.MonthAmount != 0 {
+		n += 1 + sovLedger(uint64(m.MonthAmount))
+	}
+	if m.AveragePrice != 0 {
+		n += 1 + sovLedger(uint64(m.AveragePrice))
+	}
+	if m.Least != 0 {
+		n += 1 + sovLedger(uint64(m.Least))
+	}
+	if m.Most != 0 {
+		n += 1 + sovLedger(uint64(m.Most))
+	}
+	if m.Deduction != 0 {
+		n += 1 + sovLedger(uint64(m.Deduction))
 	}
 	return n
 }
@@ -5856,6 +11731,313 @@ func (m *Party) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field USCC", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.USCC = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sector", wireType)
+			}
+			m.Sector = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sector |= Sector(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Contact", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Contact = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Restriction", wireType)
+			}
+			m.Restriction = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Restriction |= Restriction(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClosedHeight", wireType)
+			}
+			m.ClosedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClosedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Successor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Successor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Policies", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Policies = append(m.Policies, Policy{})
+			if err := m.Policies[len(m.Policies)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RecoveredHeight", wireType)
+			}
+			m.RecoveredHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RecoveredHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Policy) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Policy: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Policy: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operation", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operation = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Persons", wireType)
+			}
+			m.Persons = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Persons |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipLedger(dAtA[iNdEx:])
@@ -5973,6 +12155,317 @@ func (m *KeyRecord) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.RevokedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rights", wireType)
+			}
+			m.Rights = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rights |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Person", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Person = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidFrom", wireType)
+			}
+			m.ValidFrom = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ValidFrom |= Instant(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidUntil", wireType)
+			}
+			m.ValidUntil = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ValidUntil |= Instant(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Prepared) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Prepared: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Prepared: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Id = append(m.Id[:0], dAtA[iNdEx:postIndex]...)
+			if m.Id == nil {
+				m.Id = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operations", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operations = append(m.Operations, Operation{})
+			if err := m.Operations[len(m.Operations)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signers", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signers = append(m.Signers, PublicKey{})
+			if err := m.Signers[len(m.Signers)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lapses", wireType)
+			}
+			m.Lapses = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lapses |= Instant(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= PreparedState(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -6129,6 +12622,139 @@ func (m *Holding) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RegistryAvailable", wireType)
+			}
+			m.RegistryAvailable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RegistryAvailable |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TradingAvailable", wireType)
+			}
+			m.TradingAvailable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TradingAvailable |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Locked", wireType)
+			}
+			m.Locked = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Locked |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pending", wireType)
+			}
+			m.Pending = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Pending |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledged", wireType)
+			}
+			m.Pledged = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Pledged |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Frozen", wireType)
+			}
+			m.Frozen = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Frozen |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Receivable", wireType)
+			}
+			m.Receivable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Receivable |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipLedger(dAtA[iNdEx:])
@@ -6245,6 +12871,44 @@ func (m *Money) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.BroughtForward |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Locked", wireType)
+			}
+			m.Locked = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Locked |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proceeds", wireType)
+			}
+			m.Proceeds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Proceeds |= Fen(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -6454,6 +13118,63 @@ func (m *Obligation) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.State |= ObligationState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Submitted", wireType)
+			}
+			m.Submitted = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Submitted |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Completed", wireType)
+			}
+			m.Completed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Completed |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Forced", wireType)
+			}
+			m.Forced = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Forced |= Tonnes(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -7262,6 +13983,44 @@ func (m *Quote) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BiddingTonnes", wireType)
+			}
+			m.BiddingTonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BiddingTonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BiddingAmount", wireType)
+			}
+			m.BiddingAmount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BiddingAmount |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipLedger(dAtA[iNdEx:])
@@ -7734,6 +14493,44 @@ func (m *YearTotals) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BiddingTonnes", wireType)
+			}
+			m.BiddingTonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BiddingTonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BiddingAmount", wireType)
+			}
+			m.BiddingAmount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BiddingAmount |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipLedger(dAtA[iNdEx:])
@@ -7888,6 +14685,322 @@ func (m *Supply) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Surrendered |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClawedBack", wireType)
+			}
+			m.ClawedBack = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClawedBack |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancelled", wireType)
+			}
+			m.Cancelled = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Cancelled |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CarriedOver", wireType)
+			}
+			m.CarriedOver = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CarriedOver |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RegistryAvailable", wireType)
+			}
+			m.RegistryAvailable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RegistryAvailable |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TradingAvailable", wireType)
+			}
+			m.TradingAvailable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TradingAvailable |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Locked", wireType)
+			}
+			m.Locked = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Locked |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pending", wireType)
+			}
+			m.Pending = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Pending |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledged", wireType)
+			}
+			m.Pledged = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Pledged |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Frozen", wireType)
+			}
+			m.Frozen = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Frozen |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ReductionSupply) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ReductionSupply: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ReductionSupply: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Registered", wireType)
+			}
+			m.Registered = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Registered |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Held", wireType)
+			}
+			m.Held = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Held |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancelled", wireType)
+			}
+			m.Cancelled = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Cancelled |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NationalOffset", wireType)
+			}
+			m.NationalOffset = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NationalOffset |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Booked", wireType)
+			}
+			m.Booked = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Booked |= Tonnes(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -8186,6 +15299,39 @@ func (m *Conservation) Unmarshal(dAtA []byte) error {
 			}
 			m.Breaks = append(m.Breaks, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reductions", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Reductions.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipLedger(dAtA[iNdEx:])
@@ -8207,7 +15353,7 @@ func (m *Conservation) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *OrderFill) Unmarshal(dAtA []byte) error {
+func (m *OrderRecord) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -8230,10 +15376,10 @@ func (m *OrderFill) Unmarshal(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: OrderFill: wiretype end group for non-group")
+			return fmt.Errorf("proto: OrderRecord: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: OrderFill: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: OrderRecord: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:
@@ -8368,6 +15514,3995 @@ func (m *OrderFill) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Filled |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Side", wireType)
+			}
+			m.Side = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Side |= Side(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LimitPrice", wireType)
+			}
+			m.LimitPrice = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LimitPrice |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= TradeKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Session = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= OrderState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Key.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *TradeRecord) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: TradeRecord: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: TradeRecord: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= TradeKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Price", wireType)
+			}
+			m.Price = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Price |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Buy", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Buy.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sell", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Sell.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= TradeState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *DaySettlement) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: DaySettlement: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: DaySettlement: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Trades", wireType)
+			}
+			m.Trades = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Trades |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Exceptions", wireType)
+			}
+			m.Exceptions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Exceptions |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tradable", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tradable = append(m.Tradable, InstrumentTotal{})
+			if err := m.Tradable[len(m.Tradable)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Money", wireType)
+			}
+			m.Money = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Money |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Exchange", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Exchange == nil {
+				m.Exchange = &StateTotals{}
+			}
+			if err := m.Exchange.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bank", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Bank == nil {
+				m.Bank = &StateTotals{}
+			}
+			if err := m.Bank.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Breaks", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Breaks = append(m.Breaks, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reconciled", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Reconciled = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *BiddingSession) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: BiddingSession: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: BiddingSession: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Session = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seller", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seller = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Mode", wireType)
+			}
+			m.Mode = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Mode |= BiddingMode(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Floor", wireType)
+			}
+			m.Floor = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Floor |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ceiling", wireType)
+			}
+			m.Ceiling = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Ceiling |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Concluded", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Concluded = bool(v != 0)
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sold", wireType)
+			}
+			m.Sold = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sold |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SellReference", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.SellReference = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Orders", wireType)
+			}
+			m.Orders = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Orders |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Lot) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Lot: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Lot: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Beneficiary", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Beneficiary = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stage", wireType)
+			}
+			m.Stage = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stage |= Stage(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Region", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Region = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TableSha256", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.TableSha256 = append(m.TableSha256[:0], dAtA[iNdEx:postIndex]...)
+			if m.TableSha256 == nil {
+				m.TableSha256 = []byte{}
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CarryOver", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.CarryOver = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Verification) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Verification: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Verification: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReportSha256", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ReportSha256 = append(m.ReportSha256[:0], dAtA[iNdEx:postIndex]...)
+			if m.ReportSha256 == nil {
+				m.ReportSha256 = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verifier", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Verifier = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Application) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Application: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Application: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Applicant", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Applicant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= ApplicationKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Beneficiary", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Beneficiary = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Purpose", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Purpose = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= ApplicationState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Submitted", wireType)
+			}
+			m.Submitted = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Submitted |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Decided", wireType)
+			}
+			m.Decided = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Decided |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Decider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Decider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Reduction) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Reduction: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Reduction: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Batch", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Batch = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Project", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Project = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Old", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Old = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancelled", wireType)
+			}
+			m.Cancelled = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Cancelled |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ReductionHolding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ReductionHolding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ReductionHolding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Batch", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Batch = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Cancellation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Cancellation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Cancellation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancellation", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cancellation = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Batch", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Batch = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= CancellationKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Booked", wireType)
+			}
+			m.Booked = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Booked |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Allocation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Allocation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Allocation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pre", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Pre = bool(v != 0)
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PreTonnes", wireType)
+			}
+			m.PreTonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PreTonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Final", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Final = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FinalTonnes", wireType)
+			}
+			m.FinalTonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FinalTonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AtRegion", wireType)
+			}
+			m.AtRegion = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AtRegion |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *FreezeRecord) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: FreezeRecord: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: FreezeRecord: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Court", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Court = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *PledgeRecord) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: PledgeRecord: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: PledgeRecord: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Registration", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Registration = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledgor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pledgor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledgee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pledgee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Condition", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Condition = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Released", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Released = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CarryOverStanding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CarryOverStanding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CarryOverStanding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sold", wireType)
+			}
+			m.Sold = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sold |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bought", wireType)
+			}
+			m.Bought = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bought |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NetSales", wireType)
+			}
+			m.NetSales = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NetSales |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Maximum", wireType)
+			}
+			m.Maximum = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Maximum |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Held", wireType)
+			}
+			m.Held = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Held |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Applied", wireType)
+			}
+			m.Applied = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Applied |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Risk) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Risk: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Risk: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Region", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Region = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Due", wireType)
+			}
+			m.Due = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Due |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Covered", wireType)
+			}
+			m.Covered = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Covered |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Usable", wireType)
+			}
+			m.Usable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Usable |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Frozen", wireType)
+			}
+			m.Frozen = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Frozen |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reductions", wireType)
+			}
+			m.Reductions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reductions |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Money", wireType)
+			}
+			m.Money = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Money |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Gap", wireType)
+			}
+			m.Gap = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Gap |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DaysLeft", wireType)
+			}
+			m.DaysLeft = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DaysLeft |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= RiskClass(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipLedger(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Penalty) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowLedger
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Penalty: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Penalty: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthLedger
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthLedger
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unsurrendered", wireType)
+			}
+			m.Unsurrendered = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unsurrendered |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MonthTonnes", wireType)
+			}
+			m.MonthTonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MonthTonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MonthAmount", wireType)
+			}
+			m.MonthAmount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MonthAmount |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AveragePrice", wireType)
+			}
+			m.AveragePrice = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AveragePrice |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Least", wireType)
+			}
+			m.Least = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Least |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Most", wireType)
+			}
+			m.Most = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Most |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deduction", wireType)
+			}
+			m.Deduction = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowLedger
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Deduction |= Tonnes(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

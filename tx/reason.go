@@ -36,6 +36,10 @@ const (
 	MissingCosignature    Reason = 26
 	WrongRole             Reason = 27
 	OperationNotInVersion Reason = 28
+	KeyNotValid           Reason = 29
+	MissingRight          Reason = 30
+	MissingSecondPerson   Reason = 31
+	SamePerson            Reason = 32
 
 	// Amounts.
 	AmountNotPositive   Reason = 40
@@ -55,6 +59,8 @@ const (
 	LastKey         Reason = 55
 	BadName         Reason = 56
 	TooManyKeys     Reason = 57
+	BadRights       Reason = 58
+	TooFewPersons   Reason = 59
 
 	// The opening position.
 	NotFirstBlock       Reason = 60
@@ -112,6 +118,86 @@ const (
 	BadValidator     Reason = 132
 	LastVoter        Reason = 133
 	VersionNotNewer  Reason = 134
+
+	// More on accounts.
+	BadUSCC           Reason = 140
+	USCCInUse         Reason = 141
+	BadSector         Reason = 142
+	RoleOff           Reason = 143
+	AccountRestricted Reason = 144
+	OpenBusiness      Reason = 145
+	BadPolicy         Reason = 146
+	NothingChanged    Reason = 147
+	BadContact        Reason = 148
+
+	// Prepared transactions.
+	NotPreparable   Reason = 150
+	UnknownPrepared Reason = 151
+	PreparedDone    Reason = 152
+	PreparedLapsed  Reason = 153
+	NotAlone        Reason = 154
+
+	// Orders, sessions, settlement.
+	OutsideHours          Reason = 160
+	TradingSuspended      Reason = 161
+	UnknownOrder          Reason = 162
+	OrderNotOpen          Reason = 163
+	OrderWrongKind        Reason = 164
+	OrderKeyRight         Reason = 165
+	ReceivableOutstanding Reason = 166
+	UnknownSession        Reason = 167
+	SessionExists         Reason = 168
+	SessionConcluded      Reason = 169
+	BadSession            Reason = 170
+	NotLastDay            Reason = 171
+	BadStatement          Reason = 172
+	StatementMissing      Reason = 173
+	AlreadyReconciled     Reason = 174
+	DayNotReconciled      Reason = 175
+	BadSubBalance         Reason = 176
+
+	// Issuance and verification.
+	IssuedBefore        Reason = 180
+	BadTable            Reason = 181
+	NoPreAllocation     Reason = 182
+	DiffersFromVerified Reason = 183
+	BadStage            Reason = 184
+	RepayOverReceivable Reason = 185
+	YearNotClosed       Reason = 186
+	NothingDue          Reason = 187
+	AlreadyRecorded     Reason = 188
+
+	// Applications.
+	ApplicationExists  Reason = 190
+	UnknownApplication Reason = 191
+	ApplicationDecided Reason = 192
+	NotDecider         Reason = 193
+	BadApplication     Reason = 194
+	BadPurpose         Reason = 195
+
+	// CCER.
+	BatchExists         Reason = 200
+	UnknownBatch        Reason = 201
+	BadBatch            Reason = 202
+	BadCancellation     Reason = 203
+	UnknownCancellation Reason = 204
+	NotForOffset        Reason = 205
+	ReductionTooOld     Reason = 206
+	NotOwner            Reason = 207
+
+	// Carry-over.
+	CarryOverNotOpen     Reason = 210
+	CarryOverTooLate     Reason = 211
+	VintageNotCarried    Reason = 212
+	CarryOverOverMaximum Reason = 213
+
+	// Transfers by law, freezes, pledges.
+	BadTransferKind Reason = 220
+	UnknownTransfer Reason = 221
+	UnknownFreeze   Reason = 222
+	UnknownPledge   Reason = 223
+	NotPledgee      Reason = 224
+	DutyFirst       Reason = 225
 )
 
 // reasons have a stable name, and a sentence in English and in Chinese, each
@@ -197,6 +283,76 @@ var reasons = map[Reason][3]string{
 	BadValidator:          {"BAD_VALIDATOR", "the validator's description is not well formed", "验证节点的描述格式不正确"},
 	LastVoter:             {"LAST_VOTER", "the network keeps at least one voter", "网络至少保留一个有投票权的节点"},
 	VersionNotNewer:       {"VERSION_NOT_NEWER", "the protocol version goes up by one", "协议版本每次只能加一"},
+	KeyNotValid:           {"KEY_NOT_VALID", "a signing key is not valid at the ledger's time", "签名公钥在账本时间不在有效期内"},
+	MissingRight:          {"MISSING_RIGHT", "no signing key of the party has the right that this needs", "该方的签名公钥均无此项权限"},
+	MissingSecondPerson:   {"MISSING_SECOND_PERSON", "more persons of the party must sign", "须有该方更多人员签署"},
+	SamePerson:            {"SAME_PERSON", "the same person signed twice where different persons must", "须由不同人员签署，同一人员不得签署两次"},
+	BadRights:             {"BAD_RIGHTS", "a key's rights, person or time of validity make no sense", "公钥的权限、持有人或有效期不合规定"},
+	TooFewPersons:         {"TOO_FEW_PERSONS", "the party would have fewer persons than must sign", "该方人员数将少于须签署的人数"},
+	BadUSCC:               {"BAD_USCC", "the unified social credit code is missing or its check character does not fit", "统一社会信用代码缺失或校验码不符"},
+	USCCInUse:             {"USCC_IN_USE", "the unified social credit code is another account's", "统一社会信用代码已属于另一账户"},
+	BadSector:             {"BAD_SECTOR", "only key emitting entities have a sector", "仅重点排放单位有所属行业"},
+	RoleOff:               {"ROLE_OFF", "accounts of this role are not admitted now", "目前不接纳此角色的账户"},
+	AccountRestricted:     {"ACCOUNT_RESTRICTED", "the account is restricted", "该账户已被限制"},
+	OpenBusiness:          {"OPEN_BUSINESS", "the account has open business", "该账户尚有未了结业务"},
+	BadPolicy:             {"BAD_POLICY", "a policy names an operation and 1 to 16 persons", "签署规则须指明操作及1至16名人员"},
+	NothingChanged:        {"NOTHING_CHANGED", "nothing would change", "没有任何变更"},
+	BadContact:            {"BAD_CONTACT", "a contact is 1 to 200 characters", "联系方式须为1至200个字符"},
+	NotPreparable:         {"NOT_PREPARABLE", "nothing, or an operation that cannot be prepared", "没有操作，或该操作不能制单待复核"},
+	UnknownPrepared:       {"UNKNOWN_PREPARED", "the party prepared no such transaction", "该方没有此待复核交易"},
+	PreparedDone:          {"PREPARED_DONE", "what was prepared is carried out or withdrawn", "待复核交易已执行或已撤回"},
+	PreparedLapsed:        {"PREPARED_LAPSED", "what was prepared has lapsed", "待复核交易已失效"},
+	NotAlone:              {"NOT_ALONE", "a prepared transaction holds nothing else", "制单须单独成为一笔交易"},
+	OutsideHours:          {"OUTSIDE_HOURS", "outside the hours of this trade method", "不在此交易方式的交易时段内"},
+	TradingSuspended:      {"TRADING_SUSPENDED", "trading is suspended", "已暂停交易"},
+	UnknownOrder:          {"UNKNOWN_ORDER", "no such order is registered", "没有此已登记申报"},
+	OrderNotOpen:          {"ORDER_NOT_OPEN", "the order is filled, withdrawn or lapsed", "申报已成交、已撤回或已失效"},
+	OrderWrongKind:        {"ORDER_WRONG_KIND", "an order is for another trade method", "申报的是另一交易方式"},
+	OrderKeyRight:         {"ORDER_KEY_RIGHT", "an order's key may not trade, or not now", "申报的公钥无交易权限或不在有效期内"},
+	ReceivableOutstanding: {"RECEIVABLE_OUTSTANDING", "units issued in excess are not handed back yet", "多发配额尚未退回"},
+	UnknownSession:        {"UNKNOWN_SESSION", "there is no such bidding session", "没有此竞价场次"},
+	SessionExists:         {"SESSION_EXISTS", "a bidding session has this name already", "该竞价场次名称已被使用"},
+	SessionConcluded:      {"SESSION_CONCLUDED", "the bidding session is over", "该竞价场次已结束"},
+	BadSession:            {"BAD_SESSION", "the session is not well formed, or the order does not fit it", "竞价场次格式不正确，或申报与场次不符"},
+	NotLastDay:            {"NOT_LAST_DAY", "only the last trading day is reconciled", "只能对最近一个交易日进行对账"},
+	BadStatement:          {"BAD_STATEMENT", "the statement is not well formed", "对账单格式不正确"},
+	StatementMissing:      {"STATEMENT_MISSING", "the exchange's or the bank's statement is missing", "缺少交易机构或结算银行的对账单"},
+	AlreadyReconciled:     {"ALREADY_RECONCILED", "the day is reconciled", "该日已完成对账"},
+	DayNotReconciled:      {"DAY_NOT_RECONCILED", "the last trading day is not reconciled, or a break stands", "上一交易日未对账或存在差异"},
+	BadSubBalance:         {"BAD_SUB_BALANCE", "units move to the registry holding or to the trading holding", "只能转入登记持仓或交易持仓"},
+	IssuedBefore:          {"ISSUED_BEFORE", "this stage, or the final one, was issued to the entity for the year", "该单位该年度此阶段或核定配额已发放"},
+	BadTable:              {"BAD_TABLE", "a SHA-256 of 32 bytes must be given", "须给出32字节的SHA-256"},
+	NoPreAllocation:       {"NO_PRE_ALLOCATION", "there is no pre-allocation for this sector and year, or to a region", "该行业该年度不进行预分配，或不得预分配至省级账户"},
+	DiffersFromVerified:   {"DIFFERS_FROM_VERIFIED", "no verified emissions, or another amount", "没有核查排放量或数量与之不符"},
+	BadStage:              {"BAD_STAGE", "an issue is a pre-allocation, a final allocation or an adjustment", "发放须为预分配、核定或调整"},
+	RepayOverReceivable:   {"REPAY_OVER_RECEIVABLE", "more than is to be handed back", "超过应退回的数量"},
+	YearNotClosed:         {"YEAR_NOT_CLOSED", "the obligation year is not closed", "该履约年度尚未关闭"},
+	NothingDue:            {"NOTHING_DUE", "nothing is due", "没有应清缴的数量"},
+	AlreadyRecorded:       {"ALREADY_RECORDED", "it is recorded already", "已有此项记录"},
+	ApplicationExists:     {"APPLICATION_EXISTS", "the party used this number for another application", "该方已将此申请号用于另一申请"},
+	UnknownApplication:    {"UNKNOWN_APPLICATION", "there is no such application", "没有此申请"},
+	ApplicationDecided:    {"APPLICATION_DECIDED", "the application is decided or withdrawn", "该申请已审核或已撤回"},
+	NotDecider:            {"NOT_DECIDER", "the decision is another party's", "该申请不由此方审核"},
+	BadApplication:        {"BAD_APPLICATION", "an application's number is 1 to 32 printable ASCII characters without spaces", "申请号须为1至32个可打印ASCII字符且不含空格"},
+	BadPurpose:            {"BAD_PURPOSE", "a purpose or condition is at most 200 characters, a purpose at least 1", "用途须为1至200个字符，条件至多200个字符"},
+	BatchExists:           {"BATCH_EXISTS", "the batch is registered already", "该批次已登记"},
+	UnknownBatch:          {"UNKNOWN_BATCH", "there is no such batch", "没有此批次"},
+	BadBatch:              {"BAD_BATCH", "a batch is 1 to 24 letters, digits or hyphens, a project 1 to 64 characters", "批次号须为1至24个字母、数字或连字符，项目须为1至64个字符"},
+	BadCancellation:       {"BAD_CANCELLATION", "a cancellation has a kind and a number of 1 to 64 characters", "注销须有类别及1至64个字符的编号"},
+	UnknownCancellation:   {"UNKNOWN_CANCELLATION", "there is no such cancellation", "没有此注销"},
+	NotForOffset:          {"NOT_FOR_OFFSET", "the cancellation is not for the national offset", "该注销不是用于全国碳市场抵销"},
+	ReductionTooOld:       {"REDUCTION_TOO_OLD", "reductions filed before 2017-03-14 are no longer usable", "该减排量于2017年3月14日前备案，已不可用"},
+	NotOwner:              {"NOT_OWNER", "the cancellation is another party's", "该注销属于另一方"},
+	CarryOverNotOpen:      {"CARRY_OVER_NOT_OPEN", "applications for carry-over are not taken yet", "尚未受理结转申请"},
+	CarryOverTooLate:      {"CARRY_OVER_TOO_LATE", "the last day for carry-over has passed", "结转申请截止日期已过"},
+	VintageNotCarried:     {"VINTAGE_NOT_CARRIED", "this vintage is not carried over", "该年度配额不能结转"},
+	CarryOverOverMaximum:  {"CARRY_OVER_OVER_MAXIMUM", "more than may be carried over", "超过可结转量"},
+	BadTransferKind:       {"BAD_TRANSFER_KIND", "a transfer is a succession, a division, a judicial one, a release or a correction", "划转须为承继、分立、司法扣划、释放或更正"},
+	UnknownTransfer:       {"UNKNOWN_TRANSFER", "no transfer of these units the other way is left to correct", "没有可更正的反向划转"},
+	UnknownFreeze:         {"UNKNOWN_FREEZE", "there is no such freeze of these units by this court", "没有该法院对此配额的冻结"},
+	UnknownPledge:         {"UNKNOWN_PLEDGE", "there is no such pledge, or it is released", "没有此质押，或已解除"},
+	NotPledgee:            {"NOT_PLEDGEE", "only the pledgee releases a pledge", "仅质权人可解除质押"},
+	DutyFirst:             {"DUTY_FIRST", "the units are needed for the obligation", "该配额须用于履行清缴义务"},
 }
 
 // String is the reason's stable name, such as INSUFFICIENT_HOLDING.

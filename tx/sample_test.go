@@ -43,7 +43,7 @@ func testOrder(t testing.TB, d Domain, side Side, party string, k PrivateKey) Si
 	t.Helper()
 	o, err := NewOrder(d, &OrderBody{
 		ChainId: "cets-test", Party: party, Reference: "o-" + party, Instrument: "CEA23",
-		Side: side, LimitPrice: 9_596, Quantity: 500, Day: 2024_01_02,
+		Side: side, LimitPrice: 9_596, Quantity: 500, Day: 2024_01_02, Kind: Listed,
 	}, k)
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +51,9 @@ func testOrder(t testing.TB, d Domain, side Side, party string, k PrivateKey) Si
 	return o
 }
 
-func testTrade(t testing.TB, buyer, seller PrivateKey) *Operation_SettleTrade {
+func testRegistration(t testing.TB, side Side, party string, k PrivateKey) *Operation_RegisterOrder {
 	t.Helper()
-	return &Operation_SettleTrade{SettleTrade: &SettleTrade{
-		Kind: Listed, Instrument: "CEA23", Price: 9_596, Tonnes: 500,
-		Buy: testOrder(t, testDomain, Buy, "buyer", buyer), Sell: testOrder(t, testDomain, Sell, "seller", seller),
-	}}
+	return &Operation_RegisterOrder{RegisterOrder: &RegisterOrder{Order: testOrder(t, testDomain, side, party, k)}}
 }
 
 func proof(t testing.TB, d Domain, party string, k PrivateKey) ProvenKey {
@@ -94,7 +91,7 @@ func operationsOf(t testing.TB, a, b PrivateKey) []isOperation_Operation {
 	page := encode(t, testPage())
 	sum := sha256.Sum256(page)
 	node := a.Public().Key
-	return []isOperation_Operation{
+	return append([]isOperation_Operation{
 		&Operation_BringForward{BringForward: &BringForward{
 			AsOf: 2023_12_31, Money: 100_00, CumulativeTonnes: 442_000_000, CumulativeAmount: 24_900_000_000_00,
 			Instruments: []InstrumentPosition{{Instrument: "CEA22", Tonnes: 1_000, Close: 7_942}, {Instrument: "CEA21", Tonnes: 7}},
@@ -102,7 +99,7 @@ func operationsOf(t testing.TB, a, b PrivateKey) []isOperation_Operation {
 		}},
 		&Operation_BringForwardPage{BringForwardPage: &BringForwardPage{Page: page}},
 		&Operation_OpenAccount{OpenAccount: &OpenAccount{
-			Id: "91420000X", Role: KeyEmittingEntity, Name: "湖北 Power", Region: "hubei",
+			Id: "91420000X", Role: KeyEmittingEntity, Name: "湖北 Power", Region: "hubei", USCC: "914200000000000018", Sector: Steel,
 			Keys: []ProvenKey{proof(t, testDomain, "91420000X", a), proof(t, testDomain, "91420000X", b)},
 		}},
 		&Operation_AddKey{AddKey: &AddKey{Key: proof(t, testDomain, "registry", a)}},
@@ -111,12 +108,14 @@ func operationsOf(t testing.TB, a, b PrivateKey) []isOperation_Operation {
 		&Operation_SetClock{SetClock: &SetClock{Time: 1_704_153_600_000}},
 		&Operation_Deposit{Deposit: &Deposit{Party: "buyer", Amount: 1}},
 		&Operation_Withdraw{Withdraw: &Withdraw{Party: "buyer", Amount: 1}},
-		&Operation_IssueAllowances{IssueAllowances: &IssueAllowances{To: "buyer", Instrument: "CEA23", Tonnes: 9, Document: "国环规 2024-1"}},
+		&Operation_IssueAllowances{IssueAllowances: &IssueAllowances{To: "buyer", Instrument: "CEA23", Tonnes: 9, Document: "国环规 2024-1", Stage: FinalAllocation, TableSha256: sum[:]}},
 		&Operation_OpenDay{OpenDay: &OpenDay{Day: 2024_01_02}},
 		&Operation_CloseDay{CloseDay: &CloseDay{Day: 2024_01_02}},
-		testTrade(t, a, b),
-		&Operation_Surrender{Surrender: &Surrender{Instrument: "CEA22", Tonnes: 3, Year: 2023}},
-		&Operation_BookOffset{BookOffset: &BookOffset{Entity: "buyer", Year: 2023, Tonnes: 1, Cancellation: "CCER-1"}},
+		&Operation_RecordTrade{RecordTrade: &RecordTrade{
+			Kind: Listed, Instrument: "CEA23", Price: 9_596, Tonnes: 500, Buy: OrderName{Party: "buyer", Reference: "o-1"}, Sell: OrderName{Party: "seller", Reference: "o-2"},
+		}},
+		&Operation_Surrender{Surrender: &Surrender{Instrument: "CEA22", Tonnes: 3, Year: 2023, Application: "a-1"}},
+		&Operation_BookOffset{BookOffset: &BookOffset{Entity: "buyer", Year: 2023, Cancellation: "CCER-1"}},
 		&Operation_SetObligation{SetObligation: &SetObligation{Entity: "buyer", Year: 2023, Tonnes: 10}},
 		&Operation_CloseYear{CloseYear: &CloseYear{Year: 2023}},
 		&Operation_Transfer{Transfer: &Transfer{To: "seller", Instrument: "CEA22", Tonnes: 1}},
@@ -125,6 +124,47 @@ func operationsOf(t testing.TB, a, b PrivateKey) []isOperation_Operation {
 		}}},
 		&Operation_RemoveValidator{RemoveValidator: &RemoveValidator{Name: "wuhan-1"}},
 		&Operation_SetProtocolVersion{SetProtocolVersion: &SetProtocolVersion{Version: 2}},
+		&Operation_SetPolicy{SetPolicy: &SetPolicy{Operation: "Surrender", Persons: 2}},
+		&Operation_Prepare{Prepare: &Prepare{Operations: []Operation{{Operation: &Operation_AddKey{AddKey: &AddKey{Key: proof(t, testDomain, "registry", b)}}}}}},
+		&Operation_Approve{Approve: &Approve{Prepared: sum[:]}},
+		&Operation_WithdrawPrepared{WithdrawPrepared: &WithdrawPrepared{Prepared: sum[:]}},
+		&Operation_RecoverKeys{RecoverKeys: &RecoverKeys{Party: "buyer", Keys: []ProvenKey{proof(t, testDomain, "buyer", b)}, Document: "d"}},
+		&Operation_ChangeAccount{ChangeAccount: &ChangeAccount{Party: "buyer", Name: "武汉 Power", Sector: Cement, Document: "d"}},
+		&Operation_RestrictAccount{RestrictAccount: &RestrictAccount{Party: "buyer", Restriction: NoUse, Document: "d"}},
+		&Operation_MergeAccounts{MergeAccounts: &MergeAccounts{From: "buyer", To: "seller", Document: "d"}},
+		&Operation_CloseAccount{CloseAccount: &CloseAccount{Party: "buyer", Document: "d"}},
+		&Operation_MoveHolding{MoveHolding: &MoveHolding{Instrument: "CEA23", Tonnes: 1, To: TradingAvailable}},
+		testRegistration(t, Buy, "buyer", a),
+		&Operation_WithdrawOrder{WithdrawOrder: &WithdrawOrder{Reference: "o-1"}},
+		&Operation_AnnounceBidding{AnnounceBidding: &AnnounceBidding{Session: "s-1", Seller: "seller", Instrument: "CEA23", Tonnes: 100_000, Mode: PayAsBid, LowFloor: true}},
+		&Operation_ConcludeBidding{ConcludeBidding: &ConcludeBidding{Session: "s-1"}},
+		&Operation_SuspendTrading{SuspendTrading: &SuspendTrading{Instrument: "CEA23", Suspended: true, Document: "d"}},
+		&Operation_StateTotals{StateTotals: &StateTotals{Day: 2024_01_02, Trades: 1, Tonnes: 2, Amount: 3, Tradable: []InstrumentTotal{{Instrument: "CEA23", Tonnes: 4}}}},
+		&Operation_Reconcile{Reconcile: &Reconcile{Day: 2024_01_02}},
+		&Operation_RepayReceivable{RepayReceivable: &RepayReceivable{Instrument: "CEA23", Tonnes: 1}},
+	}, dutiesOf(sum[:])...)
+}
+
+// dutiesOf has one plausible operation of each further kind, with sum for a
+// SHA-256.
+func dutiesOf(sum []byte) []isOperation_Operation {
+	return []isOperation_Operation{
+		&Operation_RecordVerification{RecordVerification: &RecordVerification{Entity: "buyer", Year: 2023, Tonnes: 10, ReportSha256: sum}},
+		&Operation_RecordDeduction{RecordDeduction: &RecordDeduction{Entity: "buyer", Year: 2023, Document: "d"}},
+		&Operation_SurrenderOnBehalf{SurrenderOnBehalf: &SurrenderOnBehalf{Beneficiary: "buyer", Instrument: "CEA23", Tonnes: 1, Year: 2023, Application: "a-2"}},
+		&Operation_DecideApplication{DecideApplication: &DecideApplication{Applicant: "seller", Application: "a-2", Approved: true}},
+		&Operation_WithdrawApplication{WithdrawApplication: &WithdrawApplication{Application: "a-1"}},
+		&Operation_ForceSurrender{ForceSurrender: &ForceSurrender{Entity: "buyer", Year: 2023, Document: "d"}},
+		&Operation_RegisterReduction{RegisterReduction: &RegisterReduction{Batch: "b-1", Project: "海上风电", To: "buyer", Tonnes: 9, Document: "d", Old: true}},
+		&Operation_TradeCCER{TradeCCER: &TradeCCER{Batch: "b-1", Seller: "seller", Buyer: "buyer", Tonnes: 1, Price: 8_045}},
+		&Operation_CancelCCER{CancelCCER: &CancelCCER{Batch: "b-1", Tonnes: 1, Kind: NationalOffset, Cancellation: "c-1"}},
+		&Operation_CancelVoluntarily{CancelVoluntarily: &CancelVoluntarily{Instrument: "CEA23", Tonnes: 1, Purpose: "公益", Application: "a-3"}},
+		&Operation_ApplyCarryOver{ApplyCarryOver: &ApplyCarryOver{Instrument: "CEA23", Tonnes: 1, Application: "a-4"}},
+		&Operation_TransferByLaw{TransferByLaw: &TransferByLaw{Kind: Correction, From: "buyer", To: "seller", Instrument: "CEA23", Tonnes: 1, Document: "d", Corrects: sum}},
+		&Operation_Freeze{Freeze: &Freeze{Party: "buyer", Instrument: "CEA23", Tonnes: 1, Document: "f-1"}},
+		&Operation_Unfreeze{Unfreeze: &Unfreeze{Freeze: "f-1", Tonnes: 1}},
+		&Operation_Pledge{Pledge: &Pledge{Pledgee: "bank", Instrument: "CEA23", Tonnes: 1, Registration: "p-1", Condition: "loan repaid"}},
+		&Operation_ReleasePledge{ReleasePledge: &ReleasePledge{Registration: "p-1"}},
 	}
 }
 

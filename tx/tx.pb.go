@@ -74,30 +74,50 @@ const (
 	Auditor           Role = 7
 	// Sets the clock of a script network; exists in no other.
 	Timekeeper Role = 8
+	// 温室气体自愿减排注册登记机构
+	CCERRegistry Role = 9
+	// 温室气体自愿减排交易机构
+	CCERExchange Role = 10
+	// 核查技术服务机构
+	VerificationBody Role = 11
+	// 人民法院
+	Court Role = 12
+	// 其他交易主体; admitted only where the parameter other.institutions is "on".
+	OtherInstitution Role = 13
 )
 
 var Role_name = map[int32]string{
-	0: "ROLE_UNSPECIFIED",
-	1: "ROLE_MINISTRY",
-	2: "ROLE_REGION",
-	3: "ROLE_REGISTRY",
-	4: "ROLE_EXCHANGE",
-	5: "ROLE_BANK",
-	6: "ROLE_ENTITY",
-	7: "ROLE_AUDITOR",
-	8: "ROLE_TIMEKEEPER",
+	0:  "ROLE_UNSPECIFIED",
+	1:  "ROLE_MINISTRY",
+	2:  "ROLE_REGION",
+	3:  "ROLE_REGISTRY",
+	4:  "ROLE_EXCHANGE",
+	5:  "ROLE_BANK",
+	6:  "ROLE_ENTITY",
+	7:  "ROLE_AUDITOR",
+	8:  "ROLE_TIMEKEEPER",
+	9:  "ROLE_CCER_REGISTRY",
+	10: "ROLE_CCER_EXCHANGE",
+	11: "ROLE_VERIFIER",
+	12: "ROLE_COURT",
+	13: "ROLE_OTHER",
 }
 
 var Role_value = map[string]int32{
-	"ROLE_UNSPECIFIED": 0,
-	"ROLE_MINISTRY":    1,
-	"ROLE_REGION":      2,
-	"ROLE_REGISTRY":    3,
-	"ROLE_EXCHANGE":    4,
-	"ROLE_BANK":        5,
-	"ROLE_ENTITY":      6,
-	"ROLE_AUDITOR":     7,
-	"ROLE_TIMEKEEPER":  8,
+	"ROLE_UNSPECIFIED":   0,
+	"ROLE_MINISTRY":      1,
+	"ROLE_REGION":        2,
+	"ROLE_REGISTRY":      3,
+	"ROLE_EXCHANGE":      4,
+	"ROLE_BANK":          5,
+	"ROLE_ENTITY":        6,
+	"ROLE_AUDITOR":       7,
+	"ROLE_TIMEKEEPER":    8,
+	"ROLE_CCER_REGISTRY": 9,
+	"ROLE_CCER_EXCHANGE": 10,
+	"ROLE_VERIFIER":      11,
+	"ROLE_COURT":         12,
+	"ROLE_OTHER":         13,
 }
 
 func (x Role) String() string {
@@ -106,6 +126,80 @@ func (x Role) String() string {
 
 func (Role) EnumDescriptor() ([]byte, []int) {
 	return fileDescriptor_b5815910ba6acdb7, []int{1}
+}
+
+// Sector of a key emitting entity.
+type Sector int32
+
+const (
+	SectorUnspecified Sector = 0
+	// 发电
+	Power Sector = 1
+	// 钢铁
+	Steel Sector = 2
+	// 水泥
+	Cement Sector = 3
+	// 铝冶炼
+	Aluminium Sector = 4
+)
+
+var Sector_name = map[int32]string{
+	0: "SECTOR_UNSPECIFIED",
+	1: "SECTOR_POWER",
+	2: "SECTOR_STEEL",
+	3: "SECTOR_CEMENT",
+	4: "SECTOR_ALUMINIUM",
+}
+
+var Sector_value = map[string]int32{
+	"SECTOR_UNSPECIFIED": 0,
+	"SECTOR_POWER":       1,
+	"SECTOR_STEEL":       2,
+	"SECTOR_CEMENT":      3,
+	"SECTOR_ALUMINIUM":   4,
+}
+
+func (x Sector) String() string {
+	return proto.EnumName(Sector_name, int32(x))
+}
+
+func (Sector) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{2}
+}
+
+// Stage of an allocation (plan 国环规气候〔2024〕1号, annex 6).
+type Stage int32
+
+const (
+	StageUnspecified Stage = 0
+	// 预分配
+	PreAllocation Stage = 1
+	// 核定: the whole year's amount; what was pre-allocated is counted against it.
+	FinalAllocation Stage = 2
+	// 调整: adds, or with a negative amount takes back.
+	Adjustment Stage = 3
+)
+
+var Stage_name = map[int32]string{
+	0: "STAGE_UNSPECIFIED",
+	1: "STAGE_PRE",
+	2: "STAGE_FINAL",
+	3: "STAGE_ADJUSTMENT",
+}
+
+var Stage_value = map[string]int32{
+	"STAGE_UNSPECIFIED": 0,
+	"STAGE_PRE":         1,
+	"STAGE_FINAL":       2,
+	"STAGE_ADJUSTMENT":  3,
+}
+
+func (x Stage) String() string {
+	return proto.EnumName(Stage_name, int32(x))
+}
+
+func (Stage) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{3}
 }
 
 type Side int32
@@ -133,7 +227,7 @@ func (x Side) String() string {
 }
 
 func (Side) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{2}
+	return fileDescriptor_b5815910ba6acdb7, []int{4}
 }
 
 // TradeKind is the exchange's trade method.
@@ -145,18 +239,22 @@ const (
 	Listed TradeKind = 10
 	// 大宗协议交易, method 20
 	BlockTrade TradeKind = 20
+	// 单向竞价, method 21
+	Bidding TradeKind = 21
 )
 
 var TradeKind_name = map[int32]string{
 	0:  "TRADE_KIND_UNSPECIFIED",
 	10: "TRADE_KIND_LISTED",
 	20: "TRADE_KIND_BLOCK",
+	21: "TRADE_KIND_BIDDING",
 }
 
 var TradeKind_value = map[string]int32{
 	"TRADE_KIND_UNSPECIFIED": 0,
 	"TRADE_KIND_LISTED":      10,
 	"TRADE_KIND_BLOCK":       20,
+	"TRADE_KIND_BIDDING":     21,
 }
 
 func (x TradeKind) String() string {
@@ -164,7 +262,183 @@ func (x TradeKind) String() string {
 }
 
 func (TradeKind) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{3}
+	return fileDescriptor_b5815910ba6acdb7, []int{5}
+}
+
+type Restriction int32
+
+const (
+	Unrestricted Restriction = 0
+	// 限制交易: no orders.
+	NoTrading Restriction = 1
+	// 限制使用: nothing leaves the account but for its obligation.
+	NoUse Restriction = 2
+)
+
+var Restriction_name = map[int32]string{
+	0: "RESTRICTION_NONE",
+	1: "RESTRICTION_TRADING",
+	2: "RESTRICTION_USE",
+}
+
+var Restriction_value = map[string]int32{
+	"RESTRICTION_NONE":    0,
+	"RESTRICTION_TRADING": 1,
+	"RESTRICTION_USE":     2,
+}
+
+func (x Restriction) String() string {
+	return proto.EnumName(Restriction_name, int32(x))
+}
+
+func (Restriction) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{6}
+}
+
+type SubBalance int32
+
+const (
+	SubBalanceUnspecified SubBalance = 0
+	// 登记可用量
+	RegistryAvailable SubBalance = 1
+	// 交易可用量
+	TradingAvailable SubBalance = 2
+)
+
+var SubBalance_name = map[int32]string{
+	0: "SUB_BALANCE_UNSPECIFIED",
+	1: "SUB_BALANCE_REGISTRY",
+	2: "SUB_BALANCE_TRADING",
+}
+
+var SubBalance_value = map[string]int32{
+	"SUB_BALANCE_UNSPECIFIED": 0,
+	"SUB_BALANCE_REGISTRY":    1,
+	"SUB_BALANCE_TRADING":     2,
+}
+
+func (x SubBalance) String() string {
+	return proto.EnumName(SubBalance_name, int32(x))
+}
+
+func (SubBalance) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{7}
+}
+
+type BiddingMode int32
+
+const (
+	BiddingModeUnspecified BiddingMode = 0
+	// All winners pay the lowest winning bid.
+	UniformPrice BiddingMode = 1
+	// Each winner pays its own bid.
+	PayAsBid BiddingMode = 2
+)
+
+var BiddingMode_name = map[int32]string{
+	0: "BIDDING_MODE_UNSPECIFIED",
+	1: "BIDDING_MODE_UNIFORM",
+	2: "BIDDING_MODE_PAY_AS_BID",
+}
+
+var BiddingMode_value = map[string]int32{
+	"BIDDING_MODE_UNSPECIFIED": 0,
+	"BIDDING_MODE_UNIFORM":     1,
+	"BIDDING_MODE_PAY_AS_BID":  2,
+}
+
+func (x BiddingMode) String() string {
+	return proto.EnumName(BiddingMode_name, int32(x))
+}
+
+func (BiddingMode) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{8}
+}
+
+// CancellationKind is what units were cancelled for.
+type CancellationKind int32
+
+const (
+	CancellationKindUnspecified CancellationKind = 0
+	// 全国碳市场抵销
+	NationalOffset CancellationKind = 1
+	// 地方碳市场抵销
+	LocalOffset CancellationKind = 2
+	// 大型活动碳中和
+	EventNeutrality CancellationKind = 3
+	// 企业自愿抵销
+	CorporateOffset CancellationKind = 4
+	// 自愿注销
+	VoluntaryBenefit CancellationKind = 5
+)
+
+var CancellationKind_name = map[int32]string{
+	0: "CANCELLATION_KIND_UNSPECIFIED",
+	1: "CANCELLATION_KIND_NATIONAL_OFFSET",
+	2: "CANCELLATION_KIND_LOCAL_OFFSET",
+	3: "CANCELLATION_KIND_EVENT",
+	4: "CANCELLATION_KIND_CORPORATE",
+	5: "CANCELLATION_KIND_VOLUNTARY",
+}
+
+var CancellationKind_value = map[string]int32{
+	"CANCELLATION_KIND_UNSPECIFIED":     0,
+	"CANCELLATION_KIND_NATIONAL_OFFSET": 1,
+	"CANCELLATION_KIND_LOCAL_OFFSET":    2,
+	"CANCELLATION_KIND_EVENT":           3,
+	"CANCELLATION_KIND_CORPORATE":       4,
+	"CANCELLATION_KIND_VOLUNTARY":       5,
+}
+
+func (x CancellationKind) String() string {
+	return proto.EnumName(CancellationKind_name, int32(x))
+}
+
+func (CancellationKind) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{9}
+}
+
+// TransferKind is a transfer that the law knows beside trades.
+type TransferKind int32
+
+const (
+	TransferKindUnspecified TransferKind = 0
+	// 承继
+	Succession TransferKind = 1
+	// 合并分立
+	Division TransferKind = 2
+	// 司法扣划: of frozen units, with the court's signature.
+	Judicial TransferKind = 3
+	// 省级释放: from a region's account to the entity for which it holds them.
+	Release TransferKind = 4
+	// 更正: of an earlier transfer, which stays visible.
+	Correction TransferKind = 5
+)
+
+var TransferKind_name = map[int32]string{
+	0: "TRANSFER_KIND_UNSPECIFIED",
+	1: "TRANSFER_KIND_SUCCESSION",
+	2: "TRANSFER_KIND_DIVISION",
+	3: "TRANSFER_KIND_JUDICIAL",
+	4: "TRANSFER_KIND_RELEASE",
+	5: "TRANSFER_KIND_CORRECTION",
+}
+
+var TransferKind_value = map[string]int32{
+	"TRANSFER_KIND_UNSPECIFIED": 0,
+	"TRANSFER_KIND_SUCCESSION":  1,
+	"TRANSFER_KIND_DIVISION":    2,
+	"TRANSFER_KIND_JUDICIAL":    3,
+	"TRANSFER_KIND_RELEASE":     4,
+	"TRANSFER_KIND_CORRECTION":  5,
+}
+
+func (x TransferKind) String() string {
+	return proto.EnumName(TransferKind_name, int32(x))
+}
+
+func (TransferKind) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{10}
 }
 
 // PublicKey is 32 bytes for Ed25519 (canonical, not of small order) and 33
@@ -424,7 +698,7 @@ type Operation struct {
 	//	*Operation_IssueAllowances
 	//	*Operation_OpenDay
 	//	*Operation_CloseDay
-	//	*Operation_SettleTrade
+	//	*Operation_RecordTrade
 	//	*Operation_Surrender
 	//	*Operation_BookOffset
 	//	*Operation_SetObligation
@@ -433,6 +707,40 @@ type Operation struct {
 	//	*Operation_SetValidator
 	//	*Operation_RemoveValidator
 	//	*Operation_SetProtocolVersion
+	//	*Operation_SetPolicy
+	//	*Operation_Prepare
+	//	*Operation_Approve
+	//	*Operation_WithdrawPrepared
+	//	*Operation_RecoverKeys
+	//	*Operation_ChangeAccount
+	//	*Operation_RestrictAccount
+	//	*Operation_MergeAccounts
+	//	*Operation_CloseAccount
+	//	*Operation_MoveHolding
+	//	*Operation_RegisterOrder
+	//	*Operation_WithdrawOrder
+	//	*Operation_AnnounceBidding
+	//	*Operation_ConcludeBidding
+	//	*Operation_SuspendTrading
+	//	*Operation_StateTotals
+	//	*Operation_Reconcile
+	//	*Operation_RepayReceivable
+	//	*Operation_RecordVerification
+	//	*Operation_RecordDeduction
+	//	*Operation_SurrenderOnBehalf
+	//	*Operation_DecideApplication
+	//	*Operation_WithdrawApplication
+	//	*Operation_ForceSurrender
+	//	*Operation_RegisterReduction
+	//	*Operation_TradeCCER
+	//	*Operation_CancelCCER
+	//	*Operation_CancelVoluntarily
+	//	*Operation_ApplyCarryOver
+	//	*Operation_TransferByLaw
+	//	*Operation_Freeze
+	//	*Operation_Unfreeze
+	//	*Operation_Pledge
+	//	*Operation_ReleasePledge
 	Operation isOperation_Operation `protobuf_oneof:"operation"`
 }
 
@@ -512,8 +820,8 @@ type Operation_OpenDay struct {
 type Operation_CloseDay struct {
 	CloseDay *CloseDay `protobuf:"bytes,12,opt,name=close_day,json=closeDay,proto3,oneof" json:"close_day,omitempty"`
 }
-type Operation_SettleTrade struct {
-	SettleTrade *SettleTrade `protobuf:"bytes,13,opt,name=settle_trade,json=settleTrade,proto3,oneof" json:"settle_trade,omitempty"`
+type Operation_RecordTrade struct {
+	RecordTrade *RecordTrade `protobuf:"bytes,13,opt,name=record_trade,json=recordTrade,proto3,oneof" json:"record_trade,omitempty"`
 }
 type Operation_Surrender struct {
 	Surrender *Surrender `protobuf:"bytes,14,opt,name=surrender,proto3,oneof" json:"surrender,omitempty"`
@@ -539,28 +847,164 @@ type Operation_RemoveValidator struct {
 type Operation_SetProtocolVersion struct {
 	SetProtocolVersion *SetProtocolVersion `protobuf:"bytes,21,opt,name=set_protocol_version,json=setProtocolVersion,proto3,oneof" json:"set_protocol_version,omitempty"`
 }
+type Operation_SetPolicy struct {
+	SetPolicy *SetPolicy `protobuf:"bytes,22,opt,name=set_policy,json=setPolicy,proto3,oneof" json:"set_policy,omitempty"`
+}
+type Operation_Prepare struct {
+	Prepare *Prepare `protobuf:"bytes,23,opt,name=prepare,proto3,oneof" json:"prepare,omitempty"`
+}
+type Operation_Approve struct {
+	Approve *Approve `protobuf:"bytes,24,opt,name=approve,proto3,oneof" json:"approve,omitempty"`
+}
+type Operation_WithdrawPrepared struct {
+	WithdrawPrepared *WithdrawPrepared `protobuf:"bytes,25,opt,name=withdraw_prepared,json=withdrawPrepared,proto3,oneof" json:"withdraw_prepared,omitempty"`
+}
+type Operation_RecoverKeys struct {
+	RecoverKeys *RecoverKeys `protobuf:"bytes,26,opt,name=recover_keys,json=recoverKeys,proto3,oneof" json:"recover_keys,omitempty"`
+}
+type Operation_ChangeAccount struct {
+	ChangeAccount *ChangeAccount `protobuf:"bytes,27,opt,name=change_account,json=changeAccount,proto3,oneof" json:"change_account,omitempty"`
+}
+type Operation_RestrictAccount struct {
+	RestrictAccount *RestrictAccount `protobuf:"bytes,28,opt,name=restrict_account,json=restrictAccount,proto3,oneof" json:"restrict_account,omitempty"`
+}
+type Operation_MergeAccounts struct {
+	MergeAccounts *MergeAccounts `protobuf:"bytes,29,opt,name=merge_accounts,json=mergeAccounts,proto3,oneof" json:"merge_accounts,omitempty"`
+}
+type Operation_CloseAccount struct {
+	CloseAccount *CloseAccount `protobuf:"bytes,30,opt,name=close_account,json=closeAccount,proto3,oneof" json:"close_account,omitempty"`
+}
+type Operation_MoveHolding struct {
+	MoveHolding *MoveHolding `protobuf:"bytes,31,opt,name=move_holding,json=moveHolding,proto3,oneof" json:"move_holding,omitempty"`
+}
+type Operation_RegisterOrder struct {
+	RegisterOrder *RegisterOrder `protobuf:"bytes,32,opt,name=register_order,json=registerOrder,proto3,oneof" json:"register_order,omitempty"`
+}
+type Operation_WithdrawOrder struct {
+	WithdrawOrder *WithdrawOrder `protobuf:"bytes,33,opt,name=withdraw_order,json=withdrawOrder,proto3,oneof" json:"withdraw_order,omitempty"`
+}
+type Operation_AnnounceBidding struct {
+	AnnounceBidding *AnnounceBidding `protobuf:"bytes,34,opt,name=announce_bidding,json=announceBidding,proto3,oneof" json:"announce_bidding,omitempty"`
+}
+type Operation_ConcludeBidding struct {
+	ConcludeBidding *ConcludeBidding `protobuf:"bytes,35,opt,name=conclude_bidding,json=concludeBidding,proto3,oneof" json:"conclude_bidding,omitempty"`
+}
+type Operation_SuspendTrading struct {
+	SuspendTrading *SuspendTrading `protobuf:"bytes,36,opt,name=suspend_trading,json=suspendTrading,proto3,oneof" json:"suspend_trading,omitempty"`
+}
+type Operation_StateTotals struct {
+	StateTotals *StateTotals `protobuf:"bytes,37,opt,name=state_totals,json=stateTotals,proto3,oneof" json:"state_totals,omitempty"`
+}
+type Operation_Reconcile struct {
+	Reconcile *Reconcile `protobuf:"bytes,38,opt,name=reconcile,proto3,oneof" json:"reconcile,omitempty"`
+}
+type Operation_RepayReceivable struct {
+	RepayReceivable *RepayReceivable `protobuf:"bytes,39,opt,name=repay_receivable,json=repayReceivable,proto3,oneof" json:"repay_receivable,omitempty"`
+}
+type Operation_RecordVerification struct {
+	RecordVerification *RecordVerification `protobuf:"bytes,40,opt,name=record_verification,json=recordVerification,proto3,oneof" json:"record_verification,omitempty"`
+}
+type Operation_RecordDeduction struct {
+	RecordDeduction *RecordDeduction `protobuf:"bytes,41,opt,name=record_deduction,json=recordDeduction,proto3,oneof" json:"record_deduction,omitempty"`
+}
+type Operation_SurrenderOnBehalf struct {
+	SurrenderOnBehalf *SurrenderOnBehalf `protobuf:"bytes,42,opt,name=surrender_on_behalf,json=surrenderOnBehalf,proto3,oneof" json:"surrender_on_behalf,omitempty"`
+}
+type Operation_DecideApplication struct {
+	DecideApplication *DecideApplication `protobuf:"bytes,43,opt,name=decide_application,json=decideApplication,proto3,oneof" json:"decide_application,omitempty"`
+}
+type Operation_WithdrawApplication struct {
+	WithdrawApplication *WithdrawApplication `protobuf:"bytes,44,opt,name=withdraw_application,json=withdrawApplication,proto3,oneof" json:"withdraw_application,omitempty"`
+}
+type Operation_ForceSurrender struct {
+	ForceSurrender *ForceSurrender `protobuf:"bytes,45,opt,name=force_surrender,json=forceSurrender,proto3,oneof" json:"force_surrender,omitempty"`
+}
+type Operation_RegisterReduction struct {
+	RegisterReduction *RegisterReduction `protobuf:"bytes,46,opt,name=register_reduction,json=registerReduction,proto3,oneof" json:"register_reduction,omitempty"`
+}
+type Operation_TradeCCER struct {
+	TradeCCER *TradeCCER `protobuf:"bytes,47,opt,name=trade_ccer,json=tradeCcer,proto3,oneof" json:"trade_ccer,omitempty"`
+}
+type Operation_CancelCCER struct {
+	CancelCCER *CancelCCER `protobuf:"bytes,48,opt,name=cancel_ccer,json=cancelCcer,proto3,oneof" json:"cancel_ccer,omitempty"`
+}
+type Operation_CancelVoluntarily struct {
+	CancelVoluntarily *CancelVoluntarily `protobuf:"bytes,49,opt,name=cancel_voluntarily,json=cancelVoluntarily,proto3,oneof" json:"cancel_voluntarily,omitempty"`
+}
+type Operation_ApplyCarryOver struct {
+	ApplyCarryOver *ApplyCarryOver `protobuf:"bytes,50,opt,name=apply_carry_over,json=applyCarryOver,proto3,oneof" json:"apply_carry_over,omitempty"`
+}
+type Operation_TransferByLaw struct {
+	TransferByLaw *TransferByLaw `protobuf:"bytes,51,opt,name=transfer_by_law,json=transferByLaw,proto3,oneof" json:"transfer_by_law,omitempty"`
+}
+type Operation_Freeze struct {
+	Freeze *Freeze `protobuf:"bytes,52,opt,name=freeze,proto3,oneof" json:"freeze,omitempty"`
+}
+type Operation_Unfreeze struct {
+	Unfreeze *Unfreeze `protobuf:"bytes,53,opt,name=unfreeze,proto3,oneof" json:"unfreeze,omitempty"`
+}
+type Operation_Pledge struct {
+	Pledge *Pledge `protobuf:"bytes,54,opt,name=pledge,proto3,oneof" json:"pledge,omitempty"`
+}
+type Operation_ReleasePledge struct {
+	ReleasePledge *ReleasePledge `protobuf:"bytes,55,opt,name=release_pledge,json=releasePledge,proto3,oneof" json:"release_pledge,omitempty"`
+}
 
-func (*Operation_BringForward) isOperation_Operation()       {}
-func (*Operation_BringForwardPage) isOperation_Operation()   {}
-func (*Operation_OpenAccount) isOperation_Operation()        {}
-func (*Operation_AddKey) isOperation_Operation()             {}
-func (*Operation_RevokeKey) isOperation_Operation()          {}
-func (*Operation_SetParameter) isOperation_Operation()       {}
-func (*Operation_SetClock) isOperation_Operation()           {}
-func (*Operation_Deposit) isOperation_Operation()            {}
-func (*Operation_Withdraw) isOperation_Operation()           {}
-func (*Operation_IssueAllowances) isOperation_Operation()    {}
-func (*Operation_OpenDay) isOperation_Operation()            {}
-func (*Operation_CloseDay) isOperation_Operation()           {}
-func (*Operation_SettleTrade) isOperation_Operation()        {}
-func (*Operation_Surrender) isOperation_Operation()          {}
-func (*Operation_BookOffset) isOperation_Operation()         {}
-func (*Operation_SetObligation) isOperation_Operation()      {}
-func (*Operation_CloseYear) isOperation_Operation()          {}
-func (*Operation_Transfer) isOperation_Operation()           {}
-func (*Operation_SetValidator) isOperation_Operation()       {}
-func (*Operation_RemoveValidator) isOperation_Operation()    {}
-func (*Operation_SetProtocolVersion) isOperation_Operation() {}
+func (*Operation_BringForward) isOperation_Operation()        {}
+func (*Operation_BringForwardPage) isOperation_Operation()    {}
+func (*Operation_OpenAccount) isOperation_Operation()         {}
+func (*Operation_AddKey) isOperation_Operation()              {}
+func (*Operation_RevokeKey) isOperation_Operation()           {}
+func (*Operation_SetParameter) isOperation_Operation()        {}
+func (*Operation_SetClock) isOperation_Operation()            {}
+func (*Operation_Deposit) isOperation_Operation()             {}
+func (*Operation_Withdraw) isOperation_Operation()            {}
+func (*Operation_IssueAllowances) isOperation_Operation()     {}
+func (*Operation_OpenDay) isOperation_Operation()             {}
+func (*Operation_CloseDay) isOperation_Operation()            {}
+func (*Operation_RecordTrade) isOperation_Operation()         {}
+func (*Operation_Surrender) isOperation_Operation()           {}
+func (*Operation_BookOffset) isOperation_Operation()          {}
+func (*Operation_SetObligation) isOperation_Operation()       {}
+func (*Operation_CloseYear) isOperation_Operation()           {}
+func (*Operation_Transfer) isOperation_Operation()            {}
+func (*Operation_SetValidator) isOperation_Operation()        {}
+func (*Operation_RemoveValidator) isOperation_Operation()     {}
+func (*Operation_SetProtocolVersion) isOperation_Operation()  {}
+func (*Operation_SetPolicy) isOperation_Operation()           {}
+func (*Operation_Prepare) isOperation_Operation()             {}
+func (*Operation_Approve) isOperation_Operation()             {}
+func (*Operation_WithdrawPrepared) isOperation_Operation()    {}
+func (*Operation_RecoverKeys) isOperation_Operation()         {}
+func (*Operation_ChangeAccount) isOperation_Operation()       {}
+func (*Operation_RestrictAccount) isOperation_Operation()     {}
+func (*Operation_MergeAccounts) isOperation_Operation()       {}
+func (*Operation_CloseAccount) isOperation_Operation()        {}
+func (*Operation_MoveHolding) isOperation_Operation()         {}
+func (*Operation_RegisterOrder) isOperation_Operation()       {}
+func (*Operation_WithdrawOrder) isOperation_Operation()       {}
+func (*Operation_AnnounceBidding) isOperation_Operation()     {}
+func (*Operation_ConcludeBidding) isOperation_Operation()     {}
+func (*Operation_SuspendTrading) isOperation_Operation()      {}
+func (*Operation_StateTotals) isOperation_Operation()         {}
+func (*Operation_Reconcile) isOperation_Operation()           {}
+func (*Operation_RepayReceivable) isOperation_Operation()     {}
+func (*Operation_RecordVerification) isOperation_Operation()  {}
+func (*Operation_RecordDeduction) isOperation_Operation()     {}
+func (*Operation_SurrenderOnBehalf) isOperation_Operation()   {}
+func (*Operation_DecideApplication) isOperation_Operation()   {}
+func (*Operation_WithdrawApplication) isOperation_Operation() {}
+func (*Operation_ForceSurrender) isOperation_Operation()      {}
+func (*Operation_RegisterReduction) isOperation_Operation()   {}
+func (*Operation_TradeCCER) isOperation_Operation()           {}
+func (*Operation_CancelCCER) isOperation_Operation()          {}
+func (*Operation_CancelVoluntarily) isOperation_Operation()   {}
+func (*Operation_ApplyCarryOver) isOperation_Operation()      {}
+func (*Operation_TransferByLaw) isOperation_Operation()       {}
+func (*Operation_Freeze) isOperation_Operation()              {}
+func (*Operation_Unfreeze) isOperation_Operation()            {}
+func (*Operation_Pledge) isOperation_Operation()              {}
+func (*Operation_ReleasePledge) isOperation_Operation()       {}
 
 func (m *Operation) GetOperation() isOperation_Operation {
 	if m != nil {
@@ -653,9 +1097,9 @@ func (m *Operation) GetCloseDay() *CloseDay {
 	return nil
 }
 
-func (m *Operation) GetSettleTrade() *SettleTrade {
-	if x, ok := m.GetOperation().(*Operation_SettleTrade); ok {
-		return x.SettleTrade
+func (m *Operation) GetRecordTrade() *RecordTrade {
+	if x, ok := m.GetOperation().(*Operation_RecordTrade); ok {
+		return x.RecordTrade
 	}
 	return nil
 }
@@ -716,6 +1160,244 @@ func (m *Operation) GetSetProtocolVersion() *SetProtocolVersion {
 	return nil
 }
 
+func (m *Operation) GetSetPolicy() *SetPolicy {
+	if x, ok := m.GetOperation().(*Operation_SetPolicy); ok {
+		return x.SetPolicy
+	}
+	return nil
+}
+
+func (m *Operation) GetPrepare() *Prepare {
+	if x, ok := m.GetOperation().(*Operation_Prepare); ok {
+		return x.Prepare
+	}
+	return nil
+}
+
+func (m *Operation) GetApprove() *Approve {
+	if x, ok := m.GetOperation().(*Operation_Approve); ok {
+		return x.Approve
+	}
+	return nil
+}
+
+func (m *Operation) GetWithdrawPrepared() *WithdrawPrepared {
+	if x, ok := m.GetOperation().(*Operation_WithdrawPrepared); ok {
+		return x.WithdrawPrepared
+	}
+	return nil
+}
+
+func (m *Operation) GetRecoverKeys() *RecoverKeys {
+	if x, ok := m.GetOperation().(*Operation_RecoverKeys); ok {
+		return x.RecoverKeys
+	}
+	return nil
+}
+
+func (m *Operation) GetChangeAccount() *ChangeAccount {
+	if x, ok := m.GetOperation().(*Operation_ChangeAccount); ok {
+		return x.ChangeAccount
+	}
+	return nil
+}
+
+func (m *Operation) GetRestrictAccount() *RestrictAccount {
+	if x, ok := m.GetOperation().(*Operation_RestrictAccount); ok {
+		return x.RestrictAccount
+	}
+	return nil
+}
+
+func (m *Operation) GetMergeAccounts() *MergeAccounts {
+	if x, ok := m.GetOperation().(*Operation_MergeAccounts); ok {
+		return x.MergeAccounts
+	}
+	return nil
+}
+
+func (m *Operation) GetCloseAccount() *CloseAccount {
+	if x, ok := m.GetOperation().(*Operation_CloseAccount); ok {
+		return x.CloseAccount
+	}
+	return nil
+}
+
+func (m *Operation) GetMoveHolding() *MoveHolding {
+	if x, ok := m.GetOperation().(*Operation_MoveHolding); ok {
+		return x.MoveHolding
+	}
+	return nil
+}
+
+func (m *Operation) GetRegisterOrder() *RegisterOrder {
+	if x, ok := m.GetOperation().(*Operation_RegisterOrder); ok {
+		return x.RegisterOrder
+	}
+	return nil
+}
+
+func (m *Operation) GetWithdrawOrder() *WithdrawOrder {
+	if x, ok := m.GetOperation().(*Operation_WithdrawOrder); ok {
+		return x.WithdrawOrder
+	}
+	return nil
+}
+
+func (m *Operation) GetAnnounceBidding() *AnnounceBidding {
+	if x, ok := m.GetOperation().(*Operation_AnnounceBidding); ok {
+		return x.AnnounceBidding
+	}
+	return nil
+}
+
+func (m *Operation) GetConcludeBidding() *ConcludeBidding {
+	if x, ok := m.GetOperation().(*Operation_ConcludeBidding); ok {
+		return x.ConcludeBidding
+	}
+	return nil
+}
+
+func (m *Operation) GetSuspendTrading() *SuspendTrading {
+	if x, ok := m.GetOperation().(*Operation_SuspendTrading); ok {
+		return x.SuspendTrading
+	}
+	return nil
+}
+
+func (m *Operation) GetStateTotals() *StateTotals {
+	if x, ok := m.GetOperation().(*Operation_StateTotals); ok {
+		return x.StateTotals
+	}
+	return nil
+}
+
+func (m *Operation) GetReconcile() *Reconcile {
+	if x, ok := m.GetOperation().(*Operation_Reconcile); ok {
+		return x.Reconcile
+	}
+	return nil
+}
+
+func (m *Operation) GetRepayReceivable() *RepayReceivable {
+	if x, ok := m.GetOperation().(*Operation_RepayReceivable); ok {
+		return x.RepayReceivable
+	}
+	return nil
+}
+
+func (m *Operation) GetRecordVerification() *RecordVerification {
+	if x, ok := m.GetOperation().(*Operation_RecordVerification); ok {
+		return x.RecordVerification
+	}
+	return nil
+}
+
+func (m *Operation) GetRecordDeduction() *RecordDeduction {
+	if x, ok := m.GetOperation().(*Operation_RecordDeduction); ok {
+		return x.RecordDeduction
+	}
+	return nil
+}
+
+func (m *Operation) GetSurrenderOnBehalf() *SurrenderOnBehalf {
+	if x, ok := m.GetOperation().(*Operation_SurrenderOnBehalf); ok {
+		return x.SurrenderOnBehalf
+	}
+	return nil
+}
+
+func (m *Operation) GetDecideApplication() *DecideApplication {
+	if x, ok := m.GetOperation().(*Operation_DecideApplication); ok {
+		return x.DecideApplication
+	}
+	return nil
+}
+
+func (m *Operation) GetWithdrawApplication() *WithdrawApplication {
+	if x, ok := m.GetOperation().(*Operation_WithdrawApplication); ok {
+		return x.WithdrawApplication
+	}
+	return nil
+}
+
+func (m *Operation) GetForceSurrender() *ForceSurrender {
+	if x, ok := m.GetOperation().(*Operation_ForceSurrender); ok {
+		return x.ForceSurrender
+	}
+	return nil
+}
+
+func (m *Operation) GetRegisterReduction() *RegisterReduction {
+	if x, ok := m.GetOperation().(*Operation_RegisterReduction); ok {
+		return x.RegisterReduction
+	}
+	return nil
+}
+
+func (m *Operation) GetTradeCCER() *TradeCCER {
+	if x, ok := m.GetOperation().(*Operation_TradeCCER); ok {
+		return x.TradeCCER
+	}
+	return nil
+}
+
+func (m *Operation) GetCancelCCER() *CancelCCER {
+	if x, ok := m.GetOperation().(*Operation_CancelCCER); ok {
+		return x.CancelCCER
+	}
+	return nil
+}
+
+func (m *Operation) GetCancelVoluntarily() *CancelVoluntarily {
+	if x, ok := m.GetOperation().(*Operation_CancelVoluntarily); ok {
+		return x.CancelVoluntarily
+	}
+	return nil
+}
+
+func (m *Operation) GetApplyCarryOver() *ApplyCarryOver {
+	if x, ok := m.GetOperation().(*Operation_ApplyCarryOver); ok {
+		return x.ApplyCarryOver
+	}
+	return nil
+}
+
+func (m *Operation) GetTransferByLaw() *TransferByLaw {
+	if x, ok := m.GetOperation().(*Operation_TransferByLaw); ok {
+		return x.TransferByLaw
+	}
+	return nil
+}
+
+func (m *Operation) GetFreeze() *Freeze {
+	if x, ok := m.GetOperation().(*Operation_Freeze); ok {
+		return x.Freeze
+	}
+	return nil
+}
+
+func (m *Operation) GetUnfreeze() *Unfreeze {
+	if x, ok := m.GetOperation().(*Operation_Unfreeze); ok {
+		return x.Unfreeze
+	}
+	return nil
+}
+
+func (m *Operation) GetPledge() *Pledge {
+	if x, ok := m.GetOperation().(*Operation_Pledge); ok {
+		return x.Pledge
+	}
+	return nil
+}
+
+func (m *Operation) GetReleasePledge() *ReleasePledge {
+	if x, ok := m.GetOperation().(*Operation_ReleasePledge); ok {
+		return x.ReleasePledge
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Operation) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -731,7 +1413,7 @@ func (*Operation) XXX_OneofWrappers() []interface{} {
 		(*Operation_IssueAllowances)(nil),
 		(*Operation_OpenDay)(nil),
 		(*Operation_CloseDay)(nil),
-		(*Operation_SettleTrade)(nil),
+		(*Operation_RecordTrade)(nil),
 		(*Operation_Surrender)(nil),
 		(*Operation_BookOffset)(nil),
 		(*Operation_SetObligation)(nil),
@@ -740,6 +1422,40 @@ func (*Operation) XXX_OneofWrappers() []interface{} {
 		(*Operation_SetValidator)(nil),
 		(*Operation_RemoveValidator)(nil),
 		(*Operation_SetProtocolVersion)(nil),
+		(*Operation_SetPolicy)(nil),
+		(*Operation_Prepare)(nil),
+		(*Operation_Approve)(nil),
+		(*Operation_WithdrawPrepared)(nil),
+		(*Operation_RecoverKeys)(nil),
+		(*Operation_ChangeAccount)(nil),
+		(*Operation_RestrictAccount)(nil),
+		(*Operation_MergeAccounts)(nil),
+		(*Operation_CloseAccount)(nil),
+		(*Operation_MoveHolding)(nil),
+		(*Operation_RegisterOrder)(nil),
+		(*Operation_WithdrawOrder)(nil),
+		(*Operation_AnnounceBidding)(nil),
+		(*Operation_ConcludeBidding)(nil),
+		(*Operation_SuspendTrading)(nil),
+		(*Operation_StateTotals)(nil),
+		(*Operation_Reconcile)(nil),
+		(*Operation_RepayReceivable)(nil),
+		(*Operation_RecordVerification)(nil),
+		(*Operation_RecordDeduction)(nil),
+		(*Operation_SurrenderOnBehalf)(nil),
+		(*Operation_DecideApplication)(nil),
+		(*Operation_WithdrawApplication)(nil),
+		(*Operation_ForceSurrender)(nil),
+		(*Operation_RegisterReduction)(nil),
+		(*Operation_TradeCCER)(nil),
+		(*Operation_CancelCCER)(nil),
+		(*Operation_CancelVoluntarily)(nil),
+		(*Operation_ApplyCarryOver)(nil),
+		(*Operation_TransferByLaw)(nil),
+		(*Operation_Freeze)(nil),
+		(*Operation_Unfreeze)(nil),
+		(*Operation_Pledge)(nil),
+		(*Operation_ReleasePledge)(nil),
 	}
 }
 
@@ -1115,6 +1831,15 @@ func (m *OpeningMoney) GetAmount() Fen {
 type ProvenKey struct {
 	Key   PublicKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key"`
 	Proof []byte    `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`
+	// Sum of rights: 1 prepare, 2 approve, 4 trade, 8 treasury, 16 view; 0 stands
+	// for all of them.
+	Rights uint32 `protobuf:"varint,3,opt,name=rights,proto3" json:"rights,omitempty"`
+	// The person who holds the key: two keys of one person count once where two
+	// persons are asked for. Empty: a person whom no other key has.
+	Person string `protobuf:"bytes,4,opt,name=person,proto3" json:"person,omitempty"`
+	// In ledger time; 0: from now on, and for ever.
+	ValidFrom  Instant `protobuf:"varint,5,opt,name=valid_from,json=validFrom,proto3,casttype=Instant" json:"valid_from,omitempty"`
+	ValidUntil Instant `protobuf:"varint,6,opt,name=valid_until,json=validUntil,proto3,casttype=Instant" json:"valid_until,omitempty"`
 }
 
 func (m *ProvenKey) Reset()         { *m = ProvenKey{} }
@@ -1164,8 +1889,38 @@ func (m *ProvenKey) GetProof() []byte {
 	return nil
 }
 
+func (m *ProvenKey) GetRights() uint32 {
+	if m != nil {
+		return m.Rights
+	}
+	return 0
+}
+
+func (m *ProvenKey) GetPerson() string {
+	if m != nil {
+		return m.Person
+	}
+	return ""
+}
+
+func (m *ProvenKey) GetValidFrom() Instant {
+	if m != nil {
+		return m.ValidFrom
+	}
+	return 0
+}
+
+func (m *ProvenKey) GetValidUntil() Instant {
+	if m != nil {
+		return m.ValidUntil
+	}
+	return 0
+}
+
 // OpenAccount registers a party. The ministry opens institutions, the registry
-// opens key emitting entities and auditors.
+// opens key emitting entities and auditors. One application opens all that a
+// trading party needs: platform, registration and trading of allowances and of
+// CCER.
 type OpenAccount struct {
 	Id   string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Role Role   `protobuf:"varint,2,opt,name=role,proto3,enum=carbonledger.tx.v1.Role" json:"role,omitempty"`
@@ -1173,6 +1928,11 @@ type OpenAccount struct {
 	// The region that supervises a key emitting entity: the id of its account.
 	Region string      `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	Keys   []ProvenKey `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys"`
+	// Unified social credit code, 18 characters (GB 32100-2015). Key emitting
+	// entities and other institutions have one, unique on the ledger.
+	USCC string `protobuf:"bytes,6,opt,name=uscc,proto3" json:"uscc,omitempty"`
+	// Key emitting entities alone; unspecified stands for power.
+	Sector Sector `protobuf:"varint,7,opt,name=sector,proto3,enum=carbonledger.tx.v1.Sector" json:"sector,omitempty"`
 }
 
 func (m *OpenAccount) Reset()         { *m = OpenAccount{} }
@@ -1241,6 +2001,20 @@ func (m *OpenAccount) GetKeys() []ProvenKey {
 		return m.Keys
 	}
 	return nil
+}
+
+func (m *OpenAccount) GetUSCC() string {
+	if m != nil {
+		return m.USCC
+	}
+	return ""
+}
+
+func (m *OpenAccount) GetSector() Sector {
+	if m != nil {
+		return m.Sector
+	}
+	return SectorUnspecified
 }
 
 // AddKey lets one more key act for the party that asks.
@@ -1547,13 +2321,21 @@ func (m *Withdraw) GetAmount() Fen {
 	return 0
 }
 
-// IssueAllowances creates allowances of a vintage in a holder's account. Registry.
+// IssueAllowances carries out an allocation that a province determined. Registry,
+// with the signature of the entity's region.
 type IssueAllowances struct {
+	// The entity, or its region's account where the allocation is differentiated.
 	To         string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
 	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
-	Tonnes     Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// Final: the whole year's amount. Adjustment: may be negative.
+	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
 	// The number of the document that determined the allocation.
 	Document string `protobuf:"bytes,4,opt,name=document,proto3" json:"document,omitempty"`
+	Stage    Stage  `protobuf:"varint,5,opt,name=stage,proto3,enum=carbonledger.tx.v1.Stage" json:"stage,omitempty"`
+	// SHA-256 of the platform's data table, 32 bytes.
+	TableSha256 []byte `protobuf:"bytes,6,opt,name=table_sha256,json=tableSha256,proto3" json:"table_sha256,omitempty"`
+	// The entity whose allocation the region's account receives; empty otherwise.
+	Beneficiary string `protobuf:"bytes,7,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
 }
 
 func (m *IssueAllowances) Reset()         { *m = IssueAllowances{} }
@@ -1617,6 +2399,27 @@ func (m *IssueAllowances) GetDocument() string {
 	return ""
 }
 
+func (m *IssueAllowances) GetStage() Stage {
+	if m != nil {
+		return m.Stage
+	}
+	return StageUnspecified
+}
+
+func (m *IssueAllowances) GetTableSha256() []byte {
+	if m != nil {
+		return m.TableSha256
+	}
+	return nil
+}
+
+func (m *IssueAllowances) GetBeneficiary() string {
+	if m != nil {
+		return m.Beneficiary
+	}
+	return ""
+}
+
 // OpenDay begins trading on the ledger's day. Exchange.
 type OpenDay struct {
 	Day Day `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
@@ -1662,7 +2465,8 @@ func (m *OpenDay) GetDay() Day {
 	return 0
 }
 
-// CloseDay ends trading; the ledger computes closes and composite. Exchange.
+// CloseDay ends trading; the ledger computes closes and composite, settles the
+// day's trades and lets its orders lapse. Exchange.
 type CloseDay struct {
 	Day Day `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
 }
@@ -1713,12 +2517,15 @@ type OrderBody struct {
 	ChainId string `protobuf:"bytes,1,opt,name=chain_id,json=chainId,proto3" json:"chain_id,omitempty"`
 	Party   string `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
 	// Unique among the party's orders for ever.
-	Reference  string `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
-	Instrument string `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
-	Side       Side   `protobuf:"varint,5,opt,name=side,proto3,enum=carbonledger.tx.v1.Side" json:"side,omitempty"`
-	LimitPrice Fen    `protobuf:"varint,6,opt,name=limit_price,json=limitPrice,proto3,casttype=Fen" json:"limit_price,omitempty"`
-	Quantity   Tonnes `protobuf:"varint,7,opt,name=quantity,proto3,casttype=Tonnes" json:"quantity,omitempty"`
-	Day        Day    `protobuf:"varint,8,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	Reference  string    `protobuf:"bytes,3,opt,name=reference,proto3" json:"reference,omitempty"`
+	Instrument string    `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Side       Side      `protobuf:"varint,5,opt,name=side,proto3,enum=carbonledger.tx.v1.Side" json:"side,omitempty"`
+	LimitPrice Fen       `protobuf:"varint,6,opt,name=limit_price,json=limitPrice,proto3,casttype=Fen" json:"limit_price,omitempty"`
+	Quantity   Tonnes    `protobuf:"varint,7,opt,name=quantity,proto3,casttype=Tonnes" json:"quantity,omitempty"`
+	Day        Day       `protobuf:"varint,8,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	Kind       TradeKind `protobuf:"varint,9,opt,name=kind,proto3,enum=carbonledger.tx.v1.TradeKind" json:"kind,omitempty"`
+	// The bidding session that it is for; empty otherwise.
+	Session string `protobuf:"bytes,10,opt,name=session,proto3" json:"session,omitempty"`
 }
 
 func (m *OrderBody) Reset()         { *m = OrderBody{} }
@@ -1810,6 +2617,20 @@ func (m *OrderBody) GetDay() Day {
 	return 0
 }
 
+func (m *OrderBody) GetKind() TradeKind {
+	if m != nil {
+		return m.Kind
+	}
+	return TradeKindUnspecified
+}
+
+func (m *OrderBody) GetSession() string {
+	if m != nil {
+		return m.Session
+	}
+	return ""
+}
+
 // SignedOrder carries the exact bytes of an OrderBody and one signature.
 type SignedOrder struct {
 	Body      []byte    `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
@@ -1863,29 +2684,30 @@ func (m *SignedOrder) GetSignature() Signature {
 	return Signature{}
 }
 
-// SettleTrade moves units and money between the two parties of a matched
-// trade, both or neither. Exchange.
-type SettleTrade struct {
-	Kind       TradeKind   `protobuf:"varint,1,opt,name=kind,proto3,enum=carbonledger.tx.v1.TradeKind" json:"kind,omitempty"`
-	Instrument string      `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
-	Price      Fen         `protobuf:"varint,3,opt,name=price,proto3,casttype=Fen" json:"price,omitempty"`
-	Tonnes     Tonnes      `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
-	Buy        SignedOrder `protobuf:"bytes,5,opt,name=buy,proto3" json:"buy"`
-	Sell       SignedOrder `protobuf:"bytes,6,opt,name=sell,proto3" json:"sell"`
+// RecordTrade records a matched trade of two registered orders (成交登记). It is
+// final and binding; units and money change hands at the close. Exchange.
+type RecordTrade struct {
+	// Listed or block; the ledger itself concludes bidding.
+	Kind       TradeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=carbonledger.tx.v1.TradeKind" json:"kind,omitempty"`
+	Instrument string    `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Price      Fen       `protobuf:"varint,3,opt,name=price,proto3,casttype=Fen" json:"price,omitempty"`
+	Tonnes     Tonnes    `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Buy        OrderName `protobuf:"bytes,5,opt,name=buy,proto3" json:"buy"`
+	Sell       OrderName `protobuf:"bytes,6,opt,name=sell,proto3" json:"sell"`
 }
 
-func (m *SettleTrade) Reset()         { *m = SettleTrade{} }
-func (m *SettleTrade) String() string { return proto.CompactTextString(m) }
-func (*SettleTrade) ProtoMessage()    {}
-func (*SettleTrade) Descriptor() ([]byte, []int) {
+func (m *RecordTrade) Reset()         { *m = RecordTrade{} }
+func (m *RecordTrade) String() string { return proto.CompactTextString(m) }
+func (*RecordTrade) ProtoMessage()    {}
+func (*RecordTrade) Descriptor() ([]byte, []int) {
 	return fileDescriptor_b5815910ba6acdb7, []int{24}
 }
-func (m *SettleTrade) XXX_Unmarshal(b []byte) error {
+func (m *RecordTrade) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-func (m *SettleTrade) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+func (m *RecordTrade) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
-		return xxx_messageInfo_SettleTrade.Marshal(b, m, deterministic)
+		return xxx_messageInfo_RecordTrade.Marshal(b, m, deterministic)
 	} else {
 		b = b[:cap(b)]
 		n, err := m.MarshalToSizedBuffer(b)
@@ -1895,72 +2717,127 @@ func (m *SettleTrade) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) 
 		return b[:n], nil
 	}
 }
-func (m *SettleTrade) XXX_Merge(src proto.Message) {
-	xxx_messageInfo_SettleTrade.Merge(m, src)
+func (m *RecordTrade) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RecordTrade.Merge(m, src)
 }
-func (m *SettleTrade) XXX_Size() int {
+func (m *RecordTrade) XXX_Size() int {
 	return m.Size()
 }
-func (m *SettleTrade) XXX_DiscardUnknown() {
-	xxx_messageInfo_SettleTrade.DiscardUnknown(m)
+func (m *RecordTrade) XXX_DiscardUnknown() {
+	xxx_messageInfo_RecordTrade.DiscardUnknown(m)
 }
 
-var xxx_messageInfo_SettleTrade proto.InternalMessageInfo
+var xxx_messageInfo_RecordTrade proto.InternalMessageInfo
 
-func (m *SettleTrade) GetKind() TradeKind {
+func (m *RecordTrade) GetKind() TradeKind {
 	if m != nil {
 		return m.Kind
 	}
 	return TradeKindUnspecified
 }
 
-func (m *SettleTrade) GetInstrument() string {
+func (m *RecordTrade) GetInstrument() string {
 	if m != nil {
 		return m.Instrument
 	}
 	return ""
 }
 
-func (m *SettleTrade) GetPrice() Fen {
+func (m *RecordTrade) GetPrice() Fen {
 	if m != nil {
 		return m.Price
 	}
 	return 0
 }
 
-func (m *SettleTrade) GetTonnes() Tonnes {
+func (m *RecordTrade) GetTonnes() Tonnes {
 	if m != nil {
 		return m.Tonnes
 	}
 	return 0
 }
 
-func (m *SettleTrade) GetBuy() SignedOrder {
+func (m *RecordTrade) GetBuy() OrderName {
 	if m != nil {
 		return m.Buy
 	}
-	return SignedOrder{}
+	return OrderName{}
 }
 
-func (m *SettleTrade) GetSell() SignedOrder {
+func (m *RecordTrade) GetSell() OrderName {
 	if m != nil {
 		return m.Sell
 	}
-	return SignedOrder{}
+	return OrderName{}
 }
 
-// Surrender hands allowances in for the asking entity's obligation of a year.
+type OrderName struct {
+	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+}
+
+func (m *OrderName) Reset()         { *m = OrderName{} }
+func (m *OrderName) String() string { return proto.CompactTextString(m) }
+func (*OrderName) ProtoMessage()    {}
+func (*OrderName) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{25}
+}
+func (m *OrderName) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *OrderName) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_OrderName.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *OrderName) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_OrderName.Merge(m, src)
+}
+func (m *OrderName) XXX_Size() int {
+	return m.Size()
+}
+func (m *OrderName) XXX_DiscardUnknown() {
+	xxx_messageInfo_OrderName.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_OrderName proto.InternalMessageInfo
+
+func (m *OrderName) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *OrderName) GetReference() string {
+	if m != nil {
+		return m.Reference
+	}
+	return ""
+}
+
+// Surrender applies to hand allowances in for the asking entity's obligation of
+// a year. They are pending until the province decides.
 type Surrender struct {
 	Instrument string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
 	Tonnes     Tonnes `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
 	Year       Year   `protobuf:"varint,3,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	// The applicant's own number, never used before for another application.
+	Application string `protobuf:"bytes,4,opt,name=application,proto3" json:"application,omitempty"`
 }
 
 func (m *Surrender) Reset()         { *m = Surrender{} }
 func (m *Surrender) String() string { return proto.CompactTextString(m) }
 func (*Surrender) ProtoMessage()    {}
 func (*Surrender) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{25}
+	return fileDescriptor_b5815910ba6acdb7, []int{26}
 }
 func (m *Surrender) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2010,12 +2887,19 @@ func (m *Surrender) GetYear() Year {
 	return 0
 }
 
-// BookOffset counts cancelled CCER against an entity's obligation. Registry.
+func (m *Surrender) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+// BookOffset counts a cancellation of CCER against its owner's obligation, whole
+// and once. Registry.
 type BookOffset struct {
 	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
 	Year   Year   `protobuf:"varint,2,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
-	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
-	// The number of the cancellation in the CCER registry; used once.
+	// The number of the cancellation, of kind national offset.
 	Cancellation string `protobuf:"bytes,4,opt,name=cancellation,proto3" json:"cancellation,omitempty"`
 }
 
@@ -2023,7 +2907,7 @@ func (m *BookOffset) Reset()         { *m = BookOffset{} }
 func (m *BookOffset) String() string { return proto.CompactTextString(m) }
 func (*BookOffset) ProtoMessage()    {}
 func (*BookOffset) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{26}
+	return fileDescriptor_b5815910ba6acdb7, []int{27}
 }
 func (m *BookOffset) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2066,13 +2950,6 @@ func (m *BookOffset) GetYear() Year {
 	return 0
 }
 
-func (m *BookOffset) GetTonnes() Tonnes {
-	if m != nil {
-		return m.Tonnes
-	}
-	return 0
-}
-
 func (m *BookOffset) GetCancellation() string {
 	if m != nil {
 		return m.Cancellation
@@ -2092,7 +2969,7 @@ func (m *SetObligation) Reset()         { *m = SetObligation{} }
 func (m *SetObligation) String() string { return proto.CompactTextString(m) }
 func (*SetObligation) ProtoMessage()    {}
 func (*SetObligation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{27}
+	return fileDescriptor_b5815910ba6acdb7, []int{28}
 }
 func (m *SetObligation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2151,7 +3028,7 @@ func (m *CloseYear) Reset()         { *m = CloseYear{} }
 func (m *CloseYear) String() string { return proto.CompactTextString(m) }
 func (*CloseYear) ProtoMessage()    {}
 func (*CloseYear) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{28}
+	return fileDescriptor_b5815910ba6acdb7, []int{29}
 }
 func (m *CloseYear) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2199,7 +3076,7 @@ func (m *Transfer) Reset()         { *m = Transfer{} }
 func (m *Transfer) String() string { return proto.CompactTextString(m) }
 func (*Transfer) ProtoMessage()    {}
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{29}
+	return fileDescriptor_b5815910ba6acdb7, []int{30}
 }
 func (m *Transfer) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2268,7 +3145,7 @@ func (m *Validator) Reset()         { *m = Validator{} }
 func (m *Validator) String() string { return proto.CompactTextString(m) }
 func (*Validator) ProtoMessage()    {}
 func (*Validator) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{30}
+	return fileDescriptor_b5815910ba6acdb7, []int{31}
 }
 func (m *Validator) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2355,7 +3232,7 @@ func (m *SetValidator) Reset()         { *m = SetValidator{} }
 func (m *SetValidator) String() string { return proto.CompactTextString(m) }
 func (*SetValidator) ProtoMessage()    {}
 func (*SetValidator) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{31}
+	return fileDescriptor_b5815910ba6acdb7, []int{32}
 }
 func (m *SetValidator) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2400,7 +3277,7 @@ func (m *RemoveValidator) Reset()         { *m = RemoveValidator{} }
 func (m *RemoveValidator) String() string { return proto.CompactTextString(m) }
 func (*RemoveValidator) ProtoMessage()    {}
 func (*RemoveValidator) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{32}
+	return fileDescriptor_b5815910ba6acdb7, []int{33}
 }
 func (m *RemoveValidator) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2446,7 +3323,7 @@ func (m *SetProtocolVersion) Reset()         { *m = SetProtocolVersion{} }
 func (m *SetProtocolVersion) String() string { return proto.CompactTextString(m) }
 func (*SetProtocolVersion) ProtoMessage()    {}
 func (*SetProtocolVersion) Descriptor() ([]byte, []int) {
-	return fileDescriptor_b5815910ba6acdb7, []int{33}
+	return fileDescriptor_b5815910ba6acdb7, []int{34}
 }
 func (m *SetProtocolVersion) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2482,11 +3359,2239 @@ func (m *SetProtocolVersion) GetVersion() uint32 {
 	return 0
 }
 
+// SetPolicy asks for signatures of so many persons of the asking party on an
+// operation. What the ledger itself asks for stays the least.
+type SetPolicy struct {
+	// The operation's name, such as Surrender.
+	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	// 1 to 16.
+	Persons uint32 `protobuf:"varint,2,opt,name=persons,proto3" json:"persons,omitempty"`
+}
+
+func (m *SetPolicy) Reset()         { *m = SetPolicy{} }
+func (m *SetPolicy) String() string { return proto.CompactTextString(m) }
+func (*SetPolicy) ProtoMessage()    {}
+func (*SetPolicy) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{35}
+}
+func (m *SetPolicy) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SetPolicy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SetPolicy.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SetPolicy) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SetPolicy.Merge(m, src)
+}
+func (m *SetPolicy) XXX_Size() int {
+	return m.Size()
+}
+func (m *SetPolicy) XXX_DiscardUnknown() {
+	xxx_messageInfo_SetPolicy.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SetPolicy proto.InternalMessageInfo
+
+func (m *SetPolicy) GetOperation() string {
+	if m != nil {
+		return m.Operation
+	}
+	return ""
+}
+
+func (m *SetPolicy) GetPersons() uint32 {
+	if m != nil {
+		return m.Persons
+	}
+	return 0
+}
+
+// Prepare lays operations down for other persons of the party to approve. It
+// stands alone in its transaction, whose id names it.
+type Prepare struct {
+	Operations []Operation `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations"`
+}
+
+func (m *Prepare) Reset()         { *m = Prepare{} }
+func (m *Prepare) String() string { return proto.CompactTextString(m) }
+func (*Prepare) ProtoMessage()    {}
+func (*Prepare) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{36}
+}
+func (m *Prepare) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Prepare) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Prepare.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Prepare) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Prepare.Merge(m, src)
+}
+func (m *Prepare) XXX_Size() int {
+	return m.Size()
+}
+func (m *Prepare) XXX_DiscardUnknown() {
+	xxx_messageInfo_Prepare.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Prepare proto.InternalMessageInfo
+
+func (m *Prepare) GetOperations() []Operation {
+	if m != nil {
+		return m.Operations
+	}
+	return nil
+}
+
+// Approve adds a person to a prepared transaction of the asking party; with the
+// last one that its policies ask for, its operations are carried out.
+type Approve struct {
+	// Id of the transaction that prepared it, 32 bytes.
+	Prepared []byte `protobuf:"bytes,1,opt,name=prepared,proto3" json:"prepared,omitempty"`
+}
+
+func (m *Approve) Reset()         { *m = Approve{} }
+func (m *Approve) String() string { return proto.CompactTextString(m) }
+func (*Approve) ProtoMessage()    {}
+func (*Approve) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{37}
+}
+func (m *Approve) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Approve) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Approve.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Approve) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Approve.Merge(m, src)
+}
+func (m *Approve) XXX_Size() int {
+	return m.Size()
+}
+func (m *Approve) XXX_DiscardUnknown() {
+	xxx_messageInfo_Approve.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Approve proto.InternalMessageInfo
+
+func (m *Approve) GetPrepared() []byte {
+	if m != nil {
+		return m.Prepared
+	}
+	return nil
+}
+
+// WithdrawPrepared takes a prepared transaction of the asking party back.
+type WithdrawPrepared struct {
+	Prepared []byte `protobuf:"bytes,1,opt,name=prepared,proto3" json:"prepared,omitempty"`
+}
+
+func (m *WithdrawPrepared) Reset()         { *m = WithdrawPrepared{} }
+func (m *WithdrawPrepared) String() string { return proto.CompactTextString(m) }
+func (*WithdrawPrepared) ProtoMessage()    {}
+func (*WithdrawPrepared) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{38}
+}
+func (m *WithdrawPrepared) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *WithdrawPrepared) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_WithdrawPrepared.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *WithdrawPrepared) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_WithdrawPrepared.Merge(m, src)
+}
+func (m *WithdrawPrepared) XXX_Size() int {
+	return m.Size()
+}
+func (m *WithdrawPrepared) XXX_DiscardUnknown() {
+	xxx_messageInfo_WithdrawPrepared.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_WithdrawPrepared proto.InternalMessageInfo
+
+func (m *WithdrawPrepared) GetPrepared() []byte {
+	if m != nil {
+		return m.Prepared
+	}
+	return nil
+}
+
+// RecoverKeys revokes all keys of a party that lost them and gives it new ones.
+// Registry with the ministry's signature; the ministry for the registry.
+type RecoverKeys struct {
+	Party    string      `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Keys     []ProvenKey `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys"`
+	Document string      `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *RecoverKeys) Reset()         { *m = RecoverKeys{} }
+func (m *RecoverKeys) String() string { return proto.CompactTextString(m) }
+func (*RecoverKeys) ProtoMessage()    {}
+func (*RecoverKeys) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{39}
+}
+func (m *RecoverKeys) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RecoverKeys) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RecoverKeys.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RecoverKeys) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RecoverKeys.Merge(m, src)
+}
+func (m *RecoverKeys) XXX_Size() int {
+	return m.Size()
+}
+func (m *RecoverKeys) XXX_DiscardUnknown() {
+	xxx_messageInfo_RecoverKeys.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RecoverKeys proto.InternalMessageInfo
+
+func (m *RecoverKeys) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *RecoverKeys) GetKeys() []ProvenKey {
+	if m != nil {
+		return m.Keys
+	}
+	return nil
+}
+
+func (m *RecoverKeys) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// ChangeAccount changes what the register says of a party; empty fields stay.
+// The party itself changes its contact, the registry all else, by a document.
+type ChangeAccount struct {
+	Party    string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Name     string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Region   string `protobuf:"bytes,3,opt,name=region,proto3" json:"region,omitempty"`
+	USCC     string `protobuf:"bytes,4,opt,name=uscc,proto3" json:"uscc,omitempty"`
+	Sector   Sector `protobuf:"varint,5,opt,name=sector,proto3,enum=carbonledger.tx.v1.Sector" json:"sector,omitempty"`
+	Contact  string `protobuf:"bytes,6,opt,name=contact,proto3" json:"contact,omitempty"`
+	Document string `protobuf:"bytes,7,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *ChangeAccount) Reset()         { *m = ChangeAccount{} }
+func (m *ChangeAccount) String() string { return proto.CompactTextString(m) }
+func (*ChangeAccount) ProtoMessage()    {}
+func (*ChangeAccount) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{40}
+}
+func (m *ChangeAccount) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ChangeAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ChangeAccount.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ChangeAccount) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ChangeAccount.Merge(m, src)
+}
+func (m *ChangeAccount) XXX_Size() int {
+	return m.Size()
+}
+func (m *ChangeAccount) XXX_DiscardUnknown() {
+	xxx_messageInfo_ChangeAccount.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ChangeAccount proto.InternalMessageInfo
+
+func (m *ChangeAccount) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *ChangeAccount) GetName() string {
+	if m != nil {
+		return m.Name
+	}
+	return ""
+}
+
+func (m *ChangeAccount) GetRegion() string {
+	if m != nil {
+		return m.Region
+	}
+	return ""
+}
+
+func (m *ChangeAccount) GetUSCC() string {
+	if m != nil {
+		return m.USCC
+	}
+	return ""
+}
+
+func (m *ChangeAccount) GetSector() Sector {
+	if m != nil {
+		return m.Sector
+	}
+	return SectorUnspecified
+}
+
+func (m *ChangeAccount) GetContact() string {
+	if m != nil {
+		return m.Contact
+	}
+	return ""
+}
+
+func (m *ChangeAccount) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// RestrictAccount sets or lifts a restriction. Registry; the exchange between
+// none and trading.
+type RestrictAccount struct {
+	Party       string      `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Restriction Restriction `protobuf:"varint,2,opt,name=restriction,proto3,enum=carbonledger.tx.v1.Restriction" json:"restriction,omitempty"`
+	Document    string      `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *RestrictAccount) Reset()         { *m = RestrictAccount{} }
+func (m *RestrictAccount) String() string { return proto.CompactTextString(m) }
+func (*RestrictAccount) ProtoMessage()    {}
+func (*RestrictAccount) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{41}
+}
+func (m *RestrictAccount) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RestrictAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RestrictAccount.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RestrictAccount) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RestrictAccount.Merge(m, src)
+}
+func (m *RestrictAccount) XXX_Size() int {
+	return m.Size()
+}
+func (m *RestrictAccount) XXX_DiscardUnknown() {
+	xxx_messageInfo_RestrictAccount.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RestrictAccount proto.InternalMessageInfo
+
+func (m *RestrictAccount) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *RestrictAccount) GetRestriction() Restriction {
+	if m != nil {
+		return m.Restriction
+	}
+	return Unrestricted
+}
+
+func (m *RestrictAccount) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// MergeAccounts hands everything of one entity to another, which goes on in its
+// place, and closes the first (Trial Measures, Art. 18). Registry, with the
+// signature of the region of the entity that goes.
+type MergeAccounts struct {
+	From     string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To       string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	Document string `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *MergeAccounts) Reset()         { *m = MergeAccounts{} }
+func (m *MergeAccounts) String() string { return proto.CompactTextString(m) }
+func (*MergeAccounts) ProtoMessage()    {}
+func (*MergeAccounts) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{42}
+}
+func (m *MergeAccounts) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MergeAccounts) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MergeAccounts.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MergeAccounts) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MergeAccounts.Merge(m, src)
+}
+func (m *MergeAccounts) XXX_Size() int {
+	return m.Size()
+}
+func (m *MergeAccounts) XXX_DiscardUnknown() {
+	xxx_messageInfo_MergeAccounts.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MergeAccounts proto.InternalMessageInfo
+
+func (m *MergeAccounts) GetFrom() string {
+	if m != nil {
+		return m.From
+	}
+	return ""
+}
+
+func (m *MergeAccounts) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+func (m *MergeAccounts) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// CloseAccount closes an account without open business, for ever. Registry.
+type CloseAccount struct {
+	Party    string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Document string `protobuf:"bytes,2,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *CloseAccount) Reset()         { *m = CloseAccount{} }
+func (m *CloseAccount) String() string { return proto.CompactTextString(m) }
+func (*CloseAccount) ProtoMessage()    {}
+func (*CloseAccount) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{43}
+}
+func (m *CloseAccount) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CloseAccount) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CloseAccount.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CloseAccount) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CloseAccount.Merge(m, src)
+}
+func (m *CloseAccount) XXX_Size() int {
+	return m.Size()
+}
+func (m *CloseAccount) XXX_DiscardUnknown() {
+	xxx_messageInfo_CloseAccount.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CloseAccount proto.InternalMessageInfo
+
+func (m *CloseAccount) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *CloseAccount) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// MoveHolding moves units of the asking holder between its registry holding and
+// its trading holding.
+type MoveHolding struct {
+	Instrument string     `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes     `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	To         SubBalance `protobuf:"varint,3,opt,name=to,proto3,enum=carbonledger.tx.v1.SubBalance" json:"to,omitempty"`
+}
+
+func (m *MoveHolding) Reset()         { *m = MoveHolding{} }
+func (m *MoveHolding) String() string { return proto.CompactTextString(m) }
+func (*MoveHolding) ProtoMessage()    {}
+func (*MoveHolding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{44}
+}
+func (m *MoveHolding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MoveHolding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MoveHolding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MoveHolding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MoveHolding.Merge(m, src)
+}
+func (m *MoveHolding) XXX_Size() int {
+	return m.Size()
+}
+func (m *MoveHolding) XXX_DiscardUnknown() {
+	xxx_messageInfo_MoveHolding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MoveHolding proto.InternalMessageInfo
+
+func (m *MoveHolding) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *MoveHolding) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *MoveHolding) GetTo() SubBalance {
+	if m != nil {
+		return m.To
+	}
+	return SubBalanceUnspecified
+}
+
+// RegisterOrder locks what a trader's signed order may cost: units to sell,
+// money to buy. Exchange.
+type RegisterOrder struct {
+	Order SignedOrder `protobuf:"bytes,1,opt,name=order,proto3" json:"order"`
+}
+
+func (m *RegisterOrder) Reset()         { *m = RegisterOrder{} }
+func (m *RegisterOrder) String() string { return proto.CompactTextString(m) }
+func (*RegisterOrder) ProtoMessage()    {}
+func (*RegisterOrder) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{45}
+}
+func (m *RegisterOrder) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RegisterOrder) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RegisterOrder.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RegisterOrder) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RegisterOrder.Merge(m, src)
+}
+func (m *RegisterOrder) XXX_Size() int {
+	return m.Size()
+}
+func (m *RegisterOrder) XXX_DiscardUnknown() {
+	xxx_messageInfo_RegisterOrder.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RegisterOrder proto.InternalMessageInfo
+
+func (m *RegisterOrder) GetOrder() SignedOrder {
+	if m != nil {
+		return m.Order
+	}
+	return SignedOrder{}
+}
+
+// WithdrawOrder takes what is unfilled of an order back. The trader.
+type WithdrawOrder struct {
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+}
+
+func (m *WithdrawOrder) Reset()         { *m = WithdrawOrder{} }
+func (m *WithdrawOrder) String() string { return proto.CompactTextString(m) }
+func (*WithdrawOrder) ProtoMessage()    {}
+func (*WithdrawOrder) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{46}
+}
+func (m *WithdrawOrder) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *WithdrawOrder) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_WithdrawOrder.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *WithdrawOrder) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_WithdrawOrder.Merge(m, src)
+}
+func (m *WithdrawOrder) XXX_Size() int {
+	return m.Size()
+}
+func (m *WithdrawOrder) XXX_DiscardUnknown() {
+	xxx_messageInfo_WithdrawOrder.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_WithdrawOrder proto.InternalMessageInfo
+
+func (m *WithdrawOrder) GetReference() string {
+	if m != nil {
+		return m.Reference
+	}
+	return ""
+}
+
+// AnnounceBidding announces a one-way bidding session on the open day: one
+// seller's units, at a floor or more. Exchange.
+type AnnounceBidding struct {
+	Session    string      `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Seller     string      `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
+	Instrument string      `protobuf:"bytes,3,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes      `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Mode       BiddingMode `protobuf:"varint,5,opt,name=mode,proto3,enum=carbonledger.tx.v1.BiddingMode" json:"mode,omitempty"`
+	// The floor is the previous close, or with true 10 % below (a parameter).
+	LowFloor bool `protobuf:"varint,6,opt,name=low_floor,json=lowFloor,proto3" json:"low_floor,omitempty"`
+}
+
+func (m *AnnounceBidding) Reset()         { *m = AnnounceBidding{} }
+func (m *AnnounceBidding) String() string { return proto.CompactTextString(m) }
+func (*AnnounceBidding) ProtoMessage()    {}
+func (*AnnounceBidding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{47}
+}
+func (m *AnnounceBidding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *AnnounceBidding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_AnnounceBidding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *AnnounceBidding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_AnnounceBidding.Merge(m, src)
+}
+func (m *AnnounceBidding) XXX_Size() int {
+	return m.Size()
+}
+func (m *AnnounceBidding) XXX_DiscardUnknown() {
+	xxx_messageInfo_AnnounceBidding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_AnnounceBidding proto.InternalMessageInfo
+
+func (m *AnnounceBidding) GetSession() string {
+	if m != nil {
+		return m.Session
+	}
+	return ""
+}
+
+func (m *AnnounceBidding) GetSeller() string {
+	if m != nil {
+		return m.Seller
+	}
+	return ""
+}
+
+func (m *AnnounceBidding) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *AnnounceBidding) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *AnnounceBidding) GetMode() BiddingMode {
+	if m != nil {
+		return m.Mode
+	}
+	return BiddingModeUnspecified
+}
+
+func (m *AnnounceBidding) GetLowFloor() bool {
+	if m != nil {
+		return m.LowFloor
+	}
+	return false
+}
+
+// ConcludeBidding lets the ledger pick the winners of a session: by price, then
+// by the time of registration. Exchange.
+type ConcludeBidding struct {
+	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+}
+
+func (m *ConcludeBidding) Reset()         { *m = ConcludeBidding{} }
+func (m *ConcludeBidding) String() string { return proto.CompactTextString(m) }
+func (*ConcludeBidding) ProtoMessage()    {}
+func (*ConcludeBidding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{48}
+}
+func (m *ConcludeBidding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ConcludeBidding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ConcludeBidding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ConcludeBidding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ConcludeBidding.Merge(m, src)
+}
+func (m *ConcludeBidding) XXX_Size() int {
+	return m.Size()
+}
+func (m *ConcludeBidding) XXX_DiscardUnknown() {
+	xxx_messageInfo_ConcludeBidding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ConcludeBidding proto.InternalMessageInfo
+
+func (m *ConcludeBidding) GetSession() string {
+	if m != nil {
+		return m.Session
+	}
+	return ""
+}
+
+// SuspendTrading suspends trading in an instrument or takes it up again. Exchange.
+type SuspendTrading struct {
+	// Empty: in all instruments.
+	Instrument string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Suspended  bool   `protobuf:"varint,2,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	Document   string `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *SuspendTrading) Reset()         { *m = SuspendTrading{} }
+func (m *SuspendTrading) String() string { return proto.CompactTextString(m) }
+func (*SuspendTrading) ProtoMessage()    {}
+func (*SuspendTrading) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{49}
+}
+func (m *SuspendTrading) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SuspendTrading) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SuspendTrading.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SuspendTrading) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SuspendTrading.Merge(m, src)
+}
+func (m *SuspendTrading) XXX_Size() int {
+	return m.Size()
+}
+func (m *SuspendTrading) XXX_DiscardUnknown() {
+	xxx_messageInfo_SuspendTrading.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SuspendTrading proto.InternalMessageInfo
+
+func (m *SuspendTrading) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *SuspendTrading) GetSuspended() bool {
+	if m != nil {
+		return m.Suspended
+	}
+	return false
+}
+
+func (m *SuspendTrading) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// StateTotals is the exchange's or a settlement bank's own statement of the last
+// closed day, to be reconciled with the ledger's.
+type StateTotals struct {
+	Day Day `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+	// The exchange's.
+	Trades int64  `protobuf:"varint,2,opt,name=trades,proto3" json:"trades,omitempty"`
+	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Amount Fen    `protobuf:"varint,4,opt,name=amount,proto3,casttype=Fen" json:"amount,omitempty"`
+	// Units in trading holdings after settlement, in genesis order.
+	Tradable []InstrumentTotal `protobuf:"bytes,5,rep,name=tradable,proto3" json:"tradable"`
+	// The bank's: money of all sub-ledgers after settlement.
+	Money Fen `protobuf:"varint,6,opt,name=money,proto3,casttype=Fen" json:"money,omitempty"`
+}
+
+func (m *StateTotals) Reset()         { *m = StateTotals{} }
+func (m *StateTotals) String() string { return proto.CompactTextString(m) }
+func (*StateTotals) ProtoMessage()    {}
+func (*StateTotals) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{50}
+}
+func (m *StateTotals) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *StateTotals) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_StateTotals.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *StateTotals) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_StateTotals.Merge(m, src)
+}
+func (m *StateTotals) XXX_Size() int {
+	return m.Size()
+}
+func (m *StateTotals) XXX_DiscardUnknown() {
+	xxx_messageInfo_StateTotals.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_StateTotals proto.InternalMessageInfo
+
+func (m *StateTotals) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *StateTotals) GetTrades() int64 {
+	if m != nil {
+		return m.Trades
+	}
+	return 0
+}
+
+func (m *StateTotals) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *StateTotals) GetAmount() Fen {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *StateTotals) GetTradable() []InstrumentTotal {
+	if m != nil {
+		return m.Tradable
+	}
+	return nil
+}
+
+func (m *StateTotals) GetMoney() Fen {
+	if m != nil {
+		return m.Money
+	}
+	return 0
+}
+
+type InstrumentTotal struct {
+	Instrument string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+}
+
+func (m *InstrumentTotal) Reset()         { *m = InstrumentTotal{} }
+func (m *InstrumentTotal) String() string { return proto.CompactTextString(m) }
+func (*InstrumentTotal) ProtoMessage()    {}
+func (*InstrumentTotal) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{51}
+}
+func (m *InstrumentTotal) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *InstrumentTotal) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_InstrumentTotal.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *InstrumentTotal) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_InstrumentTotal.Merge(m, src)
+}
+func (m *InstrumentTotal) XXX_Size() int {
+	return m.Size()
+}
+func (m *InstrumentTotal) XXX_DiscardUnknown() {
+	xxx_messageInfo_InstrumentTotal.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_InstrumentTotal proto.InternalMessageInfo
+
+func (m *InstrumentTotal) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *InstrumentTotal) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+// Reconcile compares the statements of the last closed day with the ledger's
+// totals and records the breaks; with none the next day may open. Registry.
+type Reconcile struct {
+	Day Day `protobuf:"varint,1,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
+}
+
+func (m *Reconcile) Reset()         { *m = Reconcile{} }
+func (m *Reconcile) String() string { return proto.CompactTextString(m) }
+func (*Reconcile) ProtoMessage()    {}
+func (*Reconcile) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{52}
+}
+func (m *Reconcile) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Reconcile) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Reconcile.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Reconcile) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Reconcile.Merge(m, src)
+}
+func (m *Reconcile) XXX_Size() int {
+	return m.Size()
+}
+func (m *Reconcile) XXX_DiscardUnknown() {
+	xxx_messageInfo_Reconcile.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Reconcile proto.InternalMessageInfo
+
+func (m *Reconcile) GetDay() Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+// RepayReceivable hands in units that were issued in excess and could not be
+// taken back. The holder.
+type RepayReceivable struct {
+	Instrument string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+}
+
+func (m *RepayReceivable) Reset()         { *m = RepayReceivable{} }
+func (m *RepayReceivable) String() string { return proto.CompactTextString(m) }
+func (*RepayReceivable) ProtoMessage()    {}
+func (*RepayReceivable) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{53}
+}
+func (m *RepayReceivable) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RepayReceivable) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RepayReceivable.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RepayReceivable) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RepayReceivable.Merge(m, src)
+}
+func (m *RepayReceivable) XXX_Size() int {
+	return m.Size()
+}
+func (m *RepayReceivable) XXX_DiscardUnknown() {
+	xxx_messageInfo_RepayReceivable.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RepayReceivable proto.InternalMessageInfo
+
+func (m *RepayReceivable) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *RepayReceivable) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+// RecordVerification records an entity's verified emissions of a year. The
+// verification body.
+type RecordVerification struct {
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Year   Year   `protobuf:"varint,2,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	Tonnes Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// SHA-256 of the verification report, 32 bytes.
+	ReportSha256 []byte `protobuf:"bytes,4,opt,name=report_sha256,json=reportSha256,proto3" json:"report_sha256,omitempty"`
+}
+
+func (m *RecordVerification) Reset()         { *m = RecordVerification{} }
+func (m *RecordVerification) String() string { return proto.CompactTextString(m) }
+func (*RecordVerification) ProtoMessage()    {}
+func (*RecordVerification) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{54}
+}
+func (m *RecordVerification) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RecordVerification) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RecordVerification.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RecordVerification) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RecordVerification.Merge(m, src)
+}
+func (m *RecordVerification) XXX_Size() int {
+	return m.Size()
+}
+func (m *RecordVerification) XXX_DiscardUnknown() {
+	xxx_messageInfo_RecordVerification.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RecordVerification proto.InternalMessageInfo
+
+func (m *RecordVerification) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *RecordVerification) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *RecordVerification) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *RecordVerification) GetReportSha256() []byte {
+	if m != nil {
+		return m.ReportSha256
+	}
+	return nil
+}
+
+// RecordDeduction takes an entity's unsurrendered amount from its next year's
+// final allocation (Interim Regulations, Art. 24). Its region.
+type RecordDeduction struct {
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	// The closed year that is incomplete.
+	Year     Year   `protobuf:"varint,2,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	Document string `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *RecordDeduction) Reset()         { *m = RecordDeduction{} }
+func (m *RecordDeduction) String() string { return proto.CompactTextString(m) }
+func (*RecordDeduction) ProtoMessage()    {}
+func (*RecordDeduction) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{55}
+}
+func (m *RecordDeduction) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RecordDeduction) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RecordDeduction.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RecordDeduction) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RecordDeduction.Merge(m, src)
+}
+func (m *RecordDeduction) XXX_Size() int {
+	return m.Size()
+}
+func (m *RecordDeduction) XXX_DiscardUnknown() {
+	xxx_messageInfo_RecordDeduction.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RecordDeduction proto.InternalMessageInfo
+
+func (m *RecordDeduction) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *RecordDeduction) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *RecordDeduction) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// SurrenderOnBehalf applies to hand in the asking enterprise's allowances for
+// another entity's obligation: no trade, no price.
+type SurrenderOnBehalf struct {
+	Beneficiary string `protobuf:"bytes,1,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	Instrument  string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes      Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Year        Year   `protobuf:"varint,4,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	Application string `protobuf:"bytes,5,opt,name=application,proto3" json:"application,omitempty"`
+}
+
+func (m *SurrenderOnBehalf) Reset()         { *m = SurrenderOnBehalf{} }
+func (m *SurrenderOnBehalf) String() string { return proto.CompactTextString(m) }
+func (*SurrenderOnBehalf) ProtoMessage()    {}
+func (*SurrenderOnBehalf) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{56}
+}
+func (m *SurrenderOnBehalf) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *SurrenderOnBehalf) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_SurrenderOnBehalf.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *SurrenderOnBehalf) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_SurrenderOnBehalf.Merge(m, src)
+}
+func (m *SurrenderOnBehalf) XXX_Size() int {
+	return m.Size()
+}
+func (m *SurrenderOnBehalf) XXX_DiscardUnknown() {
+	xxx_messageInfo_SurrenderOnBehalf.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_SurrenderOnBehalf proto.InternalMessageInfo
+
+func (m *SurrenderOnBehalf) GetBeneficiary() string {
+	if m != nil {
+		return m.Beneficiary
+	}
+	return ""
+}
+
+func (m *SurrenderOnBehalf) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *SurrenderOnBehalf) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *SurrenderOnBehalf) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *SurrenderOnBehalf) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+// DecideApplication approves or refuses an application: surrenders the region of
+// the entity whose obligation it is, voluntary cancellations and carry-over the
+// registry.
+type DecideApplication struct {
+	Applicant   string `protobuf:"bytes,1,opt,name=applicant,proto3" json:"applicant,omitempty"`
+	Application string `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
+	Approved    bool   `protobuf:"varint,3,opt,name=approved,proto3" json:"approved,omitempty"`
+}
+
+func (m *DecideApplication) Reset()         { *m = DecideApplication{} }
+func (m *DecideApplication) String() string { return proto.CompactTextString(m) }
+func (*DecideApplication) ProtoMessage()    {}
+func (*DecideApplication) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{57}
+}
+func (m *DecideApplication) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *DecideApplication) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_DecideApplication.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *DecideApplication) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_DecideApplication.Merge(m, src)
+}
+func (m *DecideApplication) XXX_Size() int {
+	return m.Size()
+}
+func (m *DecideApplication) XXX_DiscardUnknown() {
+	xxx_messageInfo_DecideApplication.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_DecideApplication proto.InternalMessageInfo
+
+func (m *DecideApplication) GetApplicant() string {
+	if m != nil {
+		return m.Applicant
+	}
+	return ""
+}
+
+func (m *DecideApplication) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+func (m *DecideApplication) GetApproved() bool {
+	if m != nil {
+		return m.Approved
+	}
+	return false
+}
+
+// WithdrawApplication takes an application of the asking party back.
+type WithdrawApplication struct {
+	Application string `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+}
+
+func (m *WithdrawApplication) Reset()         { *m = WithdrawApplication{} }
+func (m *WithdrawApplication) String() string { return proto.CompactTextString(m) }
+func (*WithdrawApplication) ProtoMessage()    {}
+func (*WithdrawApplication) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{58}
+}
+func (m *WithdrawApplication) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *WithdrawApplication) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_WithdrawApplication.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *WithdrawApplication) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_WithdrawApplication.Merge(m, src)
+}
+func (m *WithdrawApplication) XXX_Size() int {
+	return m.Size()
+}
+func (m *WithdrawApplication) XXX_DiscardUnknown() {
+	xxx_messageInfo_WithdrawApplication.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_WithdrawApplication proto.InternalMessageInfo
+
+func (m *WithdrawApplication) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+// ForceSurrender surrenders what a region holds for an entity, then what the
+// entity has, up to what is due, and releases the rest of what the region holds
+// to the entity. Registry, on the entrustment that the region signs.
+type ForceSurrender struct {
+	Entity   string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Year     Year   `protobuf:"varint,2,opt,name=year,proto3,casttype=Year" json:"year,omitempty"`
+	Document string `protobuf:"bytes,3,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *ForceSurrender) Reset()         { *m = ForceSurrender{} }
+func (m *ForceSurrender) String() string { return proto.CompactTextString(m) }
+func (*ForceSurrender) ProtoMessage()    {}
+func (*ForceSurrender) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{59}
+}
+func (m *ForceSurrender) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ForceSurrender) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ForceSurrender.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ForceSurrender) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ForceSurrender.Merge(m, src)
+}
+func (m *ForceSurrender) XXX_Size() int {
+	return m.Size()
+}
+func (m *ForceSurrender) XXX_DiscardUnknown() {
+	xxx_messageInfo_ForceSurrender.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ForceSurrender proto.InternalMessageInfo
+
+func (m *ForceSurrender) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *ForceSurrender) GetYear() Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *ForceSurrender) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// RegisterReduction issues a batch of CCER. CCER registry.
+type RegisterReduction struct {
+	// Names the batch.
+	Batch    string `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	Project  string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
+	To       string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Tonnes   Tonnes `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Document string `protobuf:"bytes,5,opt,name=document,proto3" json:"document,omitempty"`
+	// Filed before 2017-03-14: usable for national offsets until the day of the
+	// parameter ccer.old.until.
+	Old bool `protobuf:"varint,6,opt,name=old,proto3" json:"old,omitempty"`
+}
+
+func (m *RegisterReduction) Reset()         { *m = RegisterReduction{} }
+func (m *RegisterReduction) String() string { return proto.CompactTextString(m) }
+func (*RegisterReduction) ProtoMessage()    {}
+func (*RegisterReduction) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{60}
+}
+func (m *RegisterReduction) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RegisterReduction) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RegisterReduction.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RegisterReduction) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RegisterReduction.Merge(m, src)
+}
+func (m *RegisterReduction) XXX_Size() int {
+	return m.Size()
+}
+func (m *RegisterReduction) XXX_DiscardUnknown() {
+	xxx_messageInfo_RegisterReduction.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RegisterReduction proto.InternalMessageInfo
+
+func (m *RegisterReduction) GetBatch() string {
+	if m != nil {
+		return m.Batch
+	}
+	return ""
+}
+
+func (m *RegisterReduction) GetProject() string {
+	if m != nil {
+		return m.Project
+	}
+	return ""
+}
+
+func (m *RegisterReduction) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+func (m *RegisterReduction) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *RegisterReduction) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+func (m *RegisterReduction) GetOld() bool {
+	if m != nil {
+		return m.Old
+	}
+	return false
+}
+
+// TradeCCER hands units of a batch from a seller to a buyer; the CCER exchange
+// settles the money. CCER exchange, with the seller's and the buyer's signatures.
+type TradeCCER struct {
+	Batch  string `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	Seller string `protobuf:"bytes,2,opt,name=seller,proto3" json:"seller,omitempty"`
+	Buyer  string `protobuf:"bytes,3,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Tonnes Tonnes `protobuf:"varint,4,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Price  Fen    `protobuf:"varint,5,opt,name=price,proto3,casttype=Fen" json:"price,omitempty"`
+}
+
+func (m *TradeCCER) Reset()         { *m = TradeCCER{} }
+func (m *TradeCCER) String() string { return proto.CompactTextString(m) }
+func (*TradeCCER) ProtoMessage()    {}
+func (*TradeCCER) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{61}
+}
+func (m *TradeCCER) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *TradeCCER) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_TradeCCER.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *TradeCCER) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_TradeCCER.Merge(m, src)
+}
+func (m *TradeCCER) XXX_Size() int {
+	return m.Size()
+}
+func (m *TradeCCER) XXX_DiscardUnknown() {
+	xxx_messageInfo_TradeCCER.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_TradeCCER proto.InternalMessageInfo
+
+func (m *TradeCCER) GetBatch() string {
+	if m != nil {
+		return m.Batch
+	}
+	return ""
+}
+
+func (m *TradeCCER) GetSeller() string {
+	if m != nil {
+		return m.Seller
+	}
+	return ""
+}
+
+func (m *TradeCCER) GetBuyer() string {
+	if m != nil {
+		return m.Buyer
+	}
+	return ""
+}
+
+func (m *TradeCCER) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *TradeCCER) GetPrice() Fen {
+	if m != nil {
+		return m.Price
+	}
+	return 0
+}
+
+// CancelCCER cancels units of a batch of the asking holder, for ever.
+type CancelCCER struct {
+	Batch  string           `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	Tonnes Tonnes           `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Kind   CancellationKind `protobuf:"varint,3,opt,name=kind,proto3,enum=carbonledger.tx.v1.CancellationKind" json:"kind,omitempty"`
+	// Number of the cancellation, unique on the ledger.
+	Cancellation string `protobuf:"bytes,4,opt,name=cancellation,proto3" json:"cancellation,omitempty"`
+}
+
+func (m *CancelCCER) Reset()         { *m = CancelCCER{} }
+func (m *CancelCCER) String() string { return proto.CompactTextString(m) }
+func (*CancelCCER) ProtoMessage()    {}
+func (*CancelCCER) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{62}
+}
+func (m *CancelCCER) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CancelCCER) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CancelCCER.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CancelCCER) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CancelCCER.Merge(m, src)
+}
+func (m *CancelCCER) XXX_Size() int {
+	return m.Size()
+}
+func (m *CancelCCER) XXX_DiscardUnknown() {
+	xxx_messageInfo_CancelCCER.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CancelCCER proto.InternalMessageInfo
+
+func (m *CancelCCER) GetBatch() string {
+	if m != nil {
+		return m.Batch
+	}
+	return ""
+}
+
+func (m *CancelCCER) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *CancelCCER) GetKind() CancellationKind {
+	if m != nil {
+		return m.Kind
+	}
+	return CancellationKindUnspecified
+}
+
+func (m *CancelCCER) GetCancellation() string {
+	if m != nil {
+		return m.Cancellation
+	}
+	return ""
+}
+
+// CancelVoluntarily applies to cancel allowances for the public benefit, for ever
+// (Trial Measures, Art. 19). The registry decides.
+type CancelVoluntarily struct {
+	Instrument string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// What for; published.
+	Purpose     string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Application string `protobuf:"bytes,4,opt,name=application,proto3" json:"application,omitempty"`
+}
+
+func (m *CancelVoluntarily) Reset()         { *m = CancelVoluntarily{} }
+func (m *CancelVoluntarily) String() string { return proto.CompactTextString(m) }
+func (*CancelVoluntarily) ProtoMessage()    {}
+func (*CancelVoluntarily) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{63}
+}
+func (m *CancelVoluntarily) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CancelVoluntarily) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CancelVoluntarily.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CancelVoluntarily) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CancelVoluntarily.Merge(m, src)
+}
+func (m *CancelVoluntarily) XXX_Size() int {
+	return m.Size()
+}
+func (m *CancelVoluntarily) XXX_DiscardUnknown() {
+	xxx_messageInfo_CancelVoluntarily.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CancelVoluntarily proto.InternalMessageInfo
+
+func (m *CancelVoluntarily) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *CancelVoluntarily) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *CancelVoluntarily) GetPurpose() string {
+	if m != nil {
+		return m.Purpose
+	}
+	return ""
+}
+
+func (m *CancelVoluntarily) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+// ApplyCarryOver applies to exchange old vintages for the vintage of the
+// parameter carryover.year (plan 国环规气候〔2024〕1号, annex 5).
+type ApplyCarryOver struct {
+	Instrument  string `protobuf:"bytes,1,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes      Tonnes `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Application string `protobuf:"bytes,3,opt,name=application,proto3" json:"application,omitempty"`
+}
+
+func (m *ApplyCarryOver) Reset()         { *m = ApplyCarryOver{} }
+func (m *ApplyCarryOver) String() string { return proto.CompactTextString(m) }
+func (*ApplyCarryOver) ProtoMessage()    {}
+func (*ApplyCarryOver) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{64}
+}
+func (m *ApplyCarryOver) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ApplyCarryOver) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ApplyCarryOver.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ApplyCarryOver) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ApplyCarryOver.Merge(m, src)
+}
+func (m *ApplyCarryOver) XXX_Size() int {
+	return m.Size()
+}
+func (m *ApplyCarryOver) XXX_DiscardUnknown() {
+	xxx_messageInfo_ApplyCarryOver.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ApplyCarryOver proto.InternalMessageInfo
+
+func (m *ApplyCarryOver) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *ApplyCarryOver) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *ApplyCarryOver) GetApplication() string {
+	if m != nil {
+		return m.Application
+	}
+	return ""
+}
+
+// TransferByLaw moves units for a reason that the law knows. Registry; with the
+// region's signature for division and release, the court's for judicial ones.
+type TransferByLaw struct {
+	Kind       TransferKind `protobuf:"varint,1,opt,name=kind,proto3,enum=carbonledger.tx.v1.TransferKind" json:"kind,omitempty"`
+	From       string       `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To         string       `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Instrument string       `protobuf:"bytes,4,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes       `protobuf:"varint,5,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	Document   string       `protobuf:"bytes,6,opt,name=document,proto3" json:"document,omitempty"`
+	// Correction: id of the transaction with the transfer that was wrong, 32 bytes.
+	// Judicial: empty, the freeze has the number of freeze.
+	Corrects []byte `protobuf:"bytes,7,opt,name=corrects,proto3" json:"corrects,omitempty"`
+	// Judicial: the number of the freeze from which it takes.
+	Freeze string `protobuf:"bytes,8,opt,name=freeze,proto3" json:"freeze,omitempty"`
+}
+
+func (m *TransferByLaw) Reset()         { *m = TransferByLaw{} }
+func (m *TransferByLaw) String() string { return proto.CompactTextString(m) }
+func (*TransferByLaw) ProtoMessage()    {}
+func (*TransferByLaw) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{65}
+}
+func (m *TransferByLaw) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *TransferByLaw) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_TransferByLaw.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *TransferByLaw) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_TransferByLaw.Merge(m, src)
+}
+func (m *TransferByLaw) XXX_Size() int {
+	return m.Size()
+}
+func (m *TransferByLaw) XXX_DiscardUnknown() {
+	xxx_messageInfo_TransferByLaw.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_TransferByLaw proto.InternalMessageInfo
+
+func (m *TransferByLaw) GetKind() TransferKind {
+	if m != nil {
+		return m.Kind
+	}
+	return TransferKindUnspecified
+}
+
+func (m *TransferByLaw) GetFrom() string {
+	if m != nil {
+		return m.From
+	}
+	return ""
+}
+
+func (m *TransferByLaw) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+func (m *TransferByLaw) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *TransferByLaw) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *TransferByLaw) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+func (m *TransferByLaw) GetCorrects() []byte {
+	if m != nil {
+		return m.Corrects
+	}
+	return nil
+}
+
+func (m *TransferByLaw) GetFreeze() string {
+	if m != nil {
+		return m.Freeze
+	}
+	return ""
+}
+
+// Freeze freezes units of a holder on a court's document. Court.
+type Freeze struct {
+	Party      string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// Names the freeze; unique on the ledger.
+	Document string `protobuf:"bytes,4,opt,name=document,proto3" json:"document,omitempty"`
+}
+
+func (m *Freeze) Reset()         { *m = Freeze{} }
+func (m *Freeze) String() string { return proto.CompactTextString(m) }
+func (*Freeze) ProtoMessage()    {}
+func (*Freeze) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{66}
+}
+func (m *Freeze) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Freeze) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Freeze.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Freeze) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Freeze.Merge(m, src)
+}
+func (m *Freeze) XXX_Size() int {
+	return m.Size()
+}
+func (m *Freeze) XXX_DiscardUnknown() {
+	xxx_messageInfo_Freeze.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Freeze proto.InternalMessageInfo
+
+func (m *Freeze) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *Freeze) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *Freeze) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Freeze) GetDocument() string {
+	if m != nil {
+		return m.Document
+	}
+	return ""
+}
+
+// Unfreeze lifts a freeze, or a part of it. The court that froze.
+type Unfreeze struct {
+	// The freeze's document.
+	Freeze string `protobuf:"bytes,1,opt,name=freeze,proto3" json:"freeze,omitempty"`
+	Tonnes Tonnes `protobuf:"varint,2,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+}
+
+func (m *Unfreeze) Reset()         { *m = Unfreeze{} }
+func (m *Unfreeze) String() string { return proto.CompactTextString(m) }
+func (*Unfreeze) ProtoMessage()    {}
+func (*Unfreeze) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{67}
+}
+func (m *Unfreeze) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Unfreeze) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Unfreeze.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Unfreeze) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Unfreeze.Merge(m, src)
+}
+func (m *Unfreeze) XXX_Size() int {
+	return m.Size()
+}
+func (m *Unfreeze) XXX_DiscardUnknown() {
+	xxx_messageInfo_Unfreeze.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Unfreeze proto.InternalMessageInfo
+
+func (m *Unfreeze) GetFreeze() string {
+	if m != nil {
+		return m.Freeze
+	}
+	return ""
+}
+
+func (m *Unfreeze) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+// Pledge encumbers units of the asking holder for a creditor; they stay its own.
+type Pledge struct {
+	Pledgee    string `protobuf:"bytes,1,opt,name=pledgee,proto3" json:"pledgee,omitempty"`
+	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Tonnes     Tonnes `protobuf:"varint,3,opt,name=tonnes,proto3,casttype=Tonnes" json:"tonnes,omitempty"`
+	// Number in the register of movables; names the pledge, unique on the ledger.
+	Registration string `protobuf:"bytes,4,opt,name=registration,proto3" json:"registration,omitempty"`
+	Condition    string `protobuf:"bytes,5,opt,name=condition,proto3" json:"condition,omitempty"`
+}
+
+func (m *Pledge) Reset()         { *m = Pledge{} }
+func (m *Pledge) String() string { return proto.CompactTextString(m) }
+func (*Pledge) ProtoMessage()    {}
+func (*Pledge) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{68}
+}
+func (m *Pledge) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Pledge) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Pledge.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Pledge) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Pledge.Merge(m, src)
+}
+func (m *Pledge) XXX_Size() int {
+	return m.Size()
+}
+func (m *Pledge) XXX_DiscardUnknown() {
+	xxx_messageInfo_Pledge.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Pledge proto.InternalMessageInfo
+
+func (m *Pledge) GetPledgee() string {
+	if m != nil {
+		return m.Pledgee
+	}
+	return ""
+}
+
+func (m *Pledge) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *Pledge) GetTonnes() Tonnes {
+	if m != nil {
+		return m.Tonnes
+	}
+	return 0
+}
+
+func (m *Pledge) GetRegistration() string {
+	if m != nil {
+		return m.Registration
+	}
+	return ""
+}
+
+func (m *Pledge) GetCondition() string {
+	if m != nil {
+		return m.Condition
+	}
+	return ""
+}
+
+// ReleasePledge ends a pledge. The pledgee alone.
+type ReleasePledge struct {
+	Registration string `protobuf:"bytes,1,opt,name=registration,proto3" json:"registration,omitempty"`
+}
+
+func (m *ReleasePledge) Reset()         { *m = ReleasePledge{} }
+func (m *ReleasePledge) String() string { return proto.CompactTextString(m) }
+func (*ReleasePledge) ProtoMessage()    {}
+func (*ReleasePledge) Descriptor() ([]byte, []int) {
+	return fileDescriptor_b5815910ba6acdb7, []int{69}
+}
+func (m *ReleasePledge) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ReleasePledge) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ReleasePledge.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ReleasePledge) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ReleasePledge.Merge(m, src)
+}
+func (m *ReleasePledge) XXX_Size() int {
+	return m.Size()
+}
+func (m *ReleasePledge) XXX_DiscardUnknown() {
+	xxx_messageInfo_ReleasePledge.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ReleasePledge proto.InternalMessageInfo
+
+func (m *ReleasePledge) GetRegistration() string {
+	if m != nil {
+		return m.Registration
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterEnum("carbonledger.tx.v1.KeyScheme", KeyScheme_name, KeyScheme_value)
 	proto.RegisterEnum("carbonledger.tx.v1.Role", Role_name, Role_value)
+	proto.RegisterEnum("carbonledger.tx.v1.Sector", Sector_name, Sector_value)
+	proto.RegisterEnum("carbonledger.tx.v1.Stage", Stage_name, Stage_value)
 	proto.RegisterEnum("carbonledger.tx.v1.Side", Side_name, Side_value)
 	proto.RegisterEnum("carbonledger.tx.v1.TradeKind", TradeKind_name, TradeKind_value)
+	proto.RegisterEnum("carbonledger.tx.v1.Restriction", Restriction_name, Restriction_value)
+	proto.RegisterEnum("carbonledger.tx.v1.SubBalance", SubBalance_name, SubBalance_value)
+	proto.RegisterEnum("carbonledger.tx.v1.BiddingMode", BiddingMode_name, BiddingMode_value)
+	proto.RegisterEnum("carbonledger.tx.v1.CancellationKind", CancellationKind_name, CancellationKind_value)
+	proto.RegisterEnum("carbonledger.tx.v1.TransferKind", TransferKind_name, TransferKind_value)
 	proto.RegisterType((*PublicKey)(nil), "carbonledger.tx.v1.PublicKey")
 	proto.RegisterType((*Signature)(nil), "carbonledger.tx.v1.Signature")
 	proto.RegisterType((*Transaction)(nil), "carbonledger.tx.v1.Transaction")
@@ -2511,7 +5616,8 @@ func init() {
 	proto.RegisterType((*CloseDay)(nil), "carbonledger.tx.v1.CloseDay")
 	proto.RegisterType((*OrderBody)(nil), "carbonledger.tx.v1.OrderBody")
 	proto.RegisterType((*SignedOrder)(nil), "carbonledger.tx.v1.SignedOrder")
-	proto.RegisterType((*SettleTrade)(nil), "carbonledger.tx.v1.SettleTrade")
+	proto.RegisterType((*RecordTrade)(nil), "carbonledger.tx.v1.RecordTrade")
+	proto.RegisterType((*OrderName)(nil), "carbonledger.tx.v1.OrderName")
 	proto.RegisterType((*Surrender)(nil), "carbonledger.tx.v1.Surrender")
 	proto.RegisterType((*BookOffset)(nil), "carbonledger.tx.v1.BookOffset")
 	proto.RegisterType((*SetObligation)(nil), "carbonledger.tx.v1.SetObligation")
@@ -2521,152 +5627,348 @@ func init() {
 	proto.RegisterType((*SetValidator)(nil), "carbonledger.tx.v1.SetValidator")
 	proto.RegisterType((*RemoveValidator)(nil), "carbonledger.tx.v1.RemoveValidator")
 	proto.RegisterType((*SetProtocolVersion)(nil), "carbonledger.tx.v1.SetProtocolVersion")
+	proto.RegisterType((*SetPolicy)(nil), "carbonledger.tx.v1.SetPolicy")
+	proto.RegisterType((*Prepare)(nil), "carbonledger.tx.v1.Prepare")
+	proto.RegisterType((*Approve)(nil), "carbonledger.tx.v1.Approve")
+	proto.RegisterType((*WithdrawPrepared)(nil), "carbonledger.tx.v1.WithdrawPrepared")
+	proto.RegisterType((*RecoverKeys)(nil), "carbonledger.tx.v1.RecoverKeys")
+	proto.RegisterType((*ChangeAccount)(nil), "carbonledger.tx.v1.ChangeAccount")
+	proto.RegisterType((*RestrictAccount)(nil), "carbonledger.tx.v1.RestrictAccount")
+	proto.RegisterType((*MergeAccounts)(nil), "carbonledger.tx.v1.MergeAccounts")
+	proto.RegisterType((*CloseAccount)(nil), "carbonledger.tx.v1.CloseAccount")
+	proto.RegisterType((*MoveHolding)(nil), "carbonledger.tx.v1.MoveHolding")
+	proto.RegisterType((*RegisterOrder)(nil), "carbonledger.tx.v1.RegisterOrder")
+	proto.RegisterType((*WithdrawOrder)(nil), "carbonledger.tx.v1.WithdrawOrder")
+	proto.RegisterType((*AnnounceBidding)(nil), "carbonledger.tx.v1.AnnounceBidding")
+	proto.RegisterType((*ConcludeBidding)(nil), "carbonledger.tx.v1.ConcludeBidding")
+	proto.RegisterType((*SuspendTrading)(nil), "carbonledger.tx.v1.SuspendTrading")
+	proto.RegisterType((*StateTotals)(nil), "carbonledger.tx.v1.StateTotals")
+	proto.RegisterType((*InstrumentTotal)(nil), "carbonledger.tx.v1.InstrumentTotal")
+	proto.RegisterType((*Reconcile)(nil), "carbonledger.tx.v1.Reconcile")
+	proto.RegisterType((*RepayReceivable)(nil), "carbonledger.tx.v1.RepayReceivable")
+	proto.RegisterType((*RecordVerification)(nil), "carbonledger.tx.v1.RecordVerification")
+	proto.RegisterType((*RecordDeduction)(nil), "carbonledger.tx.v1.RecordDeduction")
+	proto.RegisterType((*SurrenderOnBehalf)(nil), "carbonledger.tx.v1.SurrenderOnBehalf")
+	proto.RegisterType((*DecideApplication)(nil), "carbonledger.tx.v1.DecideApplication")
+	proto.RegisterType((*WithdrawApplication)(nil), "carbonledger.tx.v1.WithdrawApplication")
+	proto.RegisterType((*ForceSurrender)(nil), "carbonledger.tx.v1.ForceSurrender")
+	proto.RegisterType((*RegisterReduction)(nil), "carbonledger.tx.v1.RegisterReduction")
+	proto.RegisterType((*TradeCCER)(nil), "carbonledger.tx.v1.TradeCCER")
+	proto.RegisterType((*CancelCCER)(nil), "carbonledger.tx.v1.CancelCCER")
+	proto.RegisterType((*CancelVoluntarily)(nil), "carbonledger.tx.v1.CancelVoluntarily")
+	proto.RegisterType((*ApplyCarryOver)(nil), "carbonledger.tx.v1.ApplyCarryOver")
+	proto.RegisterType((*TransferByLaw)(nil), "carbonledger.tx.v1.TransferByLaw")
+	proto.RegisterType((*Freeze)(nil), "carbonledger.tx.v1.Freeze")
+	proto.RegisterType((*Unfreeze)(nil), "carbonledger.tx.v1.Unfreeze")
+	proto.RegisterType((*Pledge)(nil), "carbonledger.tx.v1.Pledge")
+	proto.RegisterType((*ReleasePledge)(nil), "carbonledger.tx.v1.ReleasePledge")
 }
 
 func init() { proto.RegisterFile("carbonledger/tx/v1/tx.proto", fileDescriptor_b5815910ba6acdb7) }
 
 var fileDescriptor_b5815910ba6acdb7 = []byte{
-	// 2235 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x58, 0x4b, 0x73, 0xdb, 0xc8,
-	0x11, 0xe6, 0x03, 0x22, 0x89, 0x26, 0x2d, 0xc1, 0xb3, 0xf2, 0x06, 0x4b, 0xdb, 0x22, 0x0d, 0x3f,
-	0xca, 0xeb, 0x6c, 0xe4, 0xb2, 0xb2, 0x8a, 0xb3, 0x9b, 0x27, 0x29, 0xc2, 0x26, 0xa3, 0x67, 0x40,
-	0x7a, 0xb3, 0xf6, 0x21, 0x0c, 0x08, 0x0c, 0x29, 0x44, 0x20, 0x46, 0x19, 0x80, 0xb2, 0x79, 0x4c,
-	0xe5, 0xc6, 0x53, 0x72, 0x48, 0x25, 0x17, 0x56, 0xe5, 0x98, 0xaa, 0x5c, 0xf2, 0x0f, 0xf6, 0xba,
-	0x95, 0xca, 0xc1, 0xc7, 0x9c, 0x54, 0x89, 0xfd, 0x2f, 0x7c, 0x4a, 0xcd, 0xe0, 0x41, 0x50, 0x22,
-	0xb4, 0x2e, 0xd7, 0xfa, 0x36, 0xdd, 0xf3, 0x75, 0x0f, 0xa6, 0xa7, 0xa7, 0xfb, 0x1b, 0xc0, 0x55,
-	0x43, 0xa7, 0x3d, 0xe2, 0xd8, 0xd8, 0x1c, 0x60, 0x7a, 0xdf, 0x7b, 0x71, 0xff, 0xe4, 0xc1, 0x7d,
-	0xef, 0xc5, 0xfa, 0x31, 0x25, 0x1e, 0x41, 0x28, 0x3e, 0xb9, 0xee, 0xbd, 0x58, 0x3f, 0x79, 0x50,
-	0x5e, 0x1d, 0x90, 0x01, 0xe1, 0xd3, 0xf7, 0xd9, 0xc8, 0x47, 0x2a, 0xcf, 0x40, 0x3c, 0x18, 0xf5,
-	0x6c, 0xcb, 0xd8, 0xc6, 0x63, 0xb4, 0x09, 0x39, 0xd7, 0x38, 0xc4, 0x43, 0x2c, 0xa7, 0xab, 0xe9,
-	0xbb, 0xcb, 0x1b, 0xd7, 0xd7, 0xcf, 0xfb, 0x59, 0xdf, 0xc6, 0xe3, 0x36, 0x07, 0x69, 0x01, 0x18,
-	0x49, 0x90, 0x3d, 0xc2, 0x63, 0x39, 0x53, 0x4d, 0xdf, 0x2d, 0x69, 0x6c, 0xf8, 0xb9, 0xf0, 0xd7,
-	0xbf, 0x55, 0x52, 0xca, 0x6f, 0x40, 0x6c, 0x5b, 0x03, 0x47, 0xf7, 0x46, 0x14, 0xa3, 0x4d, 0x1f,
-	0xc4, 0x1c, 0x17, 0x17, 0x3b, 0x8e, 0xbe, 0xa3, 0x2e, 0x7c, 0x7d, 0x5a, 0x49, 0x71, 0x4f, 0xe8,
-	0x1a, 0x88, 0x6e, 0xe8, 0x23, 0x58, 0x61, 0xa6, 0x50, 0xfa, 0x50, 0xec, 0x50, 0xdd, 0x71, 0x75,
-	0xc3, 0xb3, 0x88, 0x83, 0x10, 0x08, 0x3d, 0x62, 0xfa, 0x8b, 0x94, 0x34, 0x3e, 0x46, 0x5b, 0x00,
-	0x11, 0xde, 0x95, 0x33, 0xd5, 0x6c, 0xd2, 0xf2, 0xd1, 0xa7, 0x06, 0xcb, 0xc7, 0xcc, 0x94, 0xaf,
-	0xd2, 0x20, 0xd4, 0x99, 0xb7, 0x8f, 0xa0, 0x60, 0x1c, 0xea, 0x96, 0xd3, 0xb5, 0x4c, 0xbe, 0x8a,
-	0xa8, 0xe5, 0xb9, 0xdc, 0x32, 0xd1, 0x2a, 0x2c, 0x1d, 0xeb, 0xd4, 0xf3, 0xe3, 0x20, 0x6a, 0xbe,
-	0xc0, 0xbe, 0x9f, 0xe2, 0x3e, 0xa6, 0xd8, 0x31, 0xb0, 0x9c, 0xe5, 0x33, 0x33, 0x05, 0xba, 0x09,
-	0x39, 0xfc, 0xe2, 0xd8, 0xa2, 0x63, 0x59, 0xa8, 0xa6, 0xef, 0x66, 0xeb, 0xc5, 0x37, 0xa7, 0x95,
-	0x7c, 0xcb, 0x71, 0x3d, 0xdd, 0xf1, 0xb4, 0x60, 0x8a, 0xed, 0x80, 0x1c, 0x63, 0xaa, 0xb3, 0x2d,
-	0xba, 0xf2, 0x52, 0xf2, 0x0e, 0xf6, 0x43, 0x54, 0xb8, 0x83, 0x99, 0x99, 0xf2, 0x55, 0x11, 0xc4,
-	0x68, 0x1e, 0x3d, 0x86, 0x4b, 0x3d, 0x6a, 0x39, 0x83, 0x6e, 0x9f, 0xd0, 0xe7, 0x3a, 0x35, 0x83,
-	0x63, 0xa9, 0x2e, 0xf2, 0x5a, 0x67, 0xc0, 0x47, 0x3e, 0xae, 0x99, 0xd2, 0x4a, 0xbd, 0x98, 0x8c,
-	0x3a, 0x80, 0xe6, 0x1c, 0x75, 0x8f, 0xf5, 0x81, 0x7f, 0x4e, 0xc5, 0x8d, 0x5b, 0xdf, 0xe4, 0xed,
-	0x40, 0x1f, 0xe0, 0x66, 0x4a, 0x93, 0x7a, 0x67, 0x74, 0xa8, 0x01, 0x25, 0x72, 0x8c, 0x9d, 0xae,
-	0x6e, 0x18, 0x64, 0xe4, 0x78, 0x3c, 0x6e, 0xc5, 0x8d, 0x4a, 0xc2, 0x9e, 0x9d, 0x9a, 0x0f, 0x6b,
-	0xa6, 0xb4, 0x22, 0x99, 0x89, 0x68, 0x13, 0xf2, 0xba, 0x69, 0x76, 0x59, 0xd6, 0x09, 0xdc, 0x41,
-	0x79, 0x91, 0x83, 0x9a, 0x69, 0x6e, 0xe3, 0x71, 0x33, 0xa5, 0xe5, 0x74, 0x3e, 0x42, 0x3f, 0x05,
-	0xa0, 0xf8, 0x84, 0x1c, 0x61, 0x6e, 0xb9, 0x94, 0x9c, 0xaf, 0x1a, 0x47, 0xf9, 0xc6, 0x22, 0x0d,
-	0x05, 0x16, 0x5b, 0x17, 0x7b, 0xdd, 0x63, 0x9d, 0xea, 0x43, 0xec, 0x61, 0x2a, 0xe7, 0x92, 0x63,
-	0xdb, 0xc6, 0xde, 0x41, 0x88, 0x63, 0xb1, 0x75, 0x63, 0x32, 0xfa, 0x11, 0x88, 0xcc, 0x91, 0x61,
-	0x13, 0xe3, 0x48, 0xce, 0x73, 0x27, 0xd7, 0x12, 0x9c, 0x6c, 0x31, 0x4c, 0x33, 0xa5, 0x15, 0xdc,
-	0x60, 0x8c, 0x1e, 0x42, 0xde, 0xc4, 0xc7, 0xc4, 0xb5, 0x3c, 0xb9, 0xc0, 0x4d, 0xaf, 0x2e, 0x32,
-	0x6d, 0xf8, 0x90, 0x66, 0x4a, 0x0b, 0xd1, 0xe8, 0x73, 0x28, 0x3c, 0xb7, 0xbc, 0x43, 0x93, 0xea,
-	0xcf, 0x65, 0x31, 0x79, 0xd1, 0x5f, 0x05, 0x18, 0xb6, 0x68, 0x88, 0x47, 0x07, 0x20, 0x59, 0xae,
-	0x3b, 0xc2, 0x5d, 0xdd, 0xb6, 0xc9, 0x73, 0xdd, 0x31, 0xb0, 0x2b, 0x03, 0xf7, 0x71, 0x73, 0x91,
-	0x8f, 0x16, 0xc3, 0xd6, 0x22, 0x68, 0x33, 0xa5, 0xad, 0x58, 0xf3, 0x2a, 0xf4, 0x43, 0x28, 0xf0,
-	0x4c, 0x30, 0xf5, 0xb1, 0x5c, 0x4c, 0xde, 0x07, 0xcb, 0x82, 0x86, 0xce, 0x0e, 0x22, 0x4f, 0xfc,
-	0x21, 0x8b, 0x9e, 0x61, 0x13, 0x17, 0x73, 0xd3, 0x52, 0xf2, 0x46, 0xb6, 0x18, 0xc8, 0xb7, 0x2d,
-	0x18, 0xc1, 0x98, 0x25, 0xa0, 0x8b, 0x3d, 0xcf, 0xc6, 0x5d, 0x8f, 0xea, 0x26, 0x96, 0x2f, 0x25,
-	0x27, 0x60, 0x9b, 0xe3, 0x3a, 0x0c, 0xc6, 0x12, 0xd0, 0x9d, 0x89, 0xe8, 0x27, 0x20, 0xba, 0x23,
-	0x4a, 0xb1, 0x63, 0x62, 0x2a, 0x2f, 0x27, 0x27, 0x52, 0x3b, 0x04, 0xb1, 0x44, 0x8a, 0x2c, 0x50,
-	0x0d, 0x8a, 0x3d, 0x42, 0x8e, 0xba, 0xa4, 0xdf, 0x77, 0xb1, 0x27, 0xaf, 0x70, 0x07, 0x6b, 0x0b,
-	0x2f, 0x15, 0x21, 0x47, 0xfb, 0x1c, 0xd5, 0x4c, 0x69, 0xd0, 0x8b, 0x24, 0xf4, 0x0b, 0x58, 0x66,
-	0x29, 0x44, 0x7a, 0xb6, 0x35, 0xe0, 0x37, 0x5f, 0x96, 0xb8, 0x97, 0x1b, 0x09, 0x3b, 0xd9, 0x8f,
-	0x80, 0xcd, 0x94, 0xc6, 0xd2, 0x78, 0xa6, 0x60, 0xf7, 0xc2, 0x0f, 0xe8, 0x18, 0xeb, 0x54, 0xbe,
-	0x9c, 0xbc, 0x1d, 0x1e, 0xd1, 0xa7, 0x58, 0xe7, 0xdb, 0x31, 0x42, 0x81, 0x25, 0x96, 0xc7, 0x6a,
-	0x75, 0x1f, 0x53, 0x19, 0x25, 0x9f, 0x47, 0x27, 0xc0, 0xb0, 0xf3, 0x08, 0xf1, 0xe1, 0x9d, 0x3a,
-	0xd1, 0x6d, 0xcb, 0xd4, 0x3d, 0x42, 0xe5, 0x0f, 0x2e, 0xbc, 0x53, 0x5f, 0x84, 0xb8, 0xe0, 0x4e,
-	0x45, 0x32, 0xcb, 0x50, 0x8a, 0x87, 0xe4, 0x04, 0xc7, 0x7c, 0xad, 0x26, 0x67, 0xa8, 0xc6, 0xb1,
-	0x71, 0x77, 0x2b, 0x74, 0x5e, 0x85, 0x9e, 0xc1, 0x2a, 0xbf, 0xee, 0xac, 0x9b, 0x1a, 0xc4, 0xee,
-	0x9e, 0x60, 0xea, 0xb2, 0x40, 0x5f, 0xe1, 0x5e, 0xef, 0x24, 0xdd, 0xfa, 0x00, 0xfe, 0x85, 0x8f,
-	0x6e, 0xa6, 0x34, 0xe4, 0x9e, 0xd3, 0xd6, 0x8b, 0x20, 0x46, 0x25, 0x5c, 0xf9, 0x47, 0x06, 0x4a,
-	0xf1, 0xea, 0x89, 0xae, 0xc1, 0x92, 0xee, 0x76, 0x49, 0x9f, 0x17, 0xef, 0xa5, 0x7a, 0xfe, 0xcd,
-	0x69, 0x25, 0xdb, 0xd0, 0xc7, 0x9a, 0xa0, 0xbb, 0xfb, 0x7d, 0xb4, 0x07, 0x45, 0xcb, 0x71, 0x3d,
-	0x3a, 0x1a, 0x62, 0xc7, 0x0b, 0x1b, 0xdf, 0xc2, 0xcf, 0x69, 0x45, 0xb0, 0x03, 0x56, 0x01, 0x66,
-	0xfd, 0x23, 0xee, 0x00, 0x5d, 0x87, 0xa5, 0x21, 0x71, 0xf0, 0x98, 0x17, 0xe3, 0xac, 0xbf, 0xda,
-	0x23, 0xec, 0x68, 0xbe, 0x16, 0x3d, 0x84, 0xcb, 0xc6, 0x68, 0x38, 0xb2, 0x75, 0xcf, 0x3a, 0xc1,
-	0x5d, 0x8f, 0x38, 0x0e, 0x76, 0x83, 0xa6, 0x06, 0x6f, 0x4e, 0x2b, 0xb9, 0x0e, 0xd7, 0x68, 0xd2,
-	0x0c, 0xe4, 0x6b, 0xd0, 0xa7, 0x73, 0x86, 0xfa, 0x90, 0x17, 0xfc, 0xa5, 0xf9, 0x35, 0x62, 0x56,
-	0x35, 0x0e, 0x40, 0x15, 0x28, 0xb2, 0x4e, 0xd3, 0x75, 0x0f, 0xf5, 0x8d, 0xcd, 0x1f, 0xc8, 0xb9,
-	0x6a, 0xf6, 0x6e, 0x49, 0x03, 0xa6, 0x6a, 0x73, 0x8d, 0xf2, 0x1c, 0xd0, 0xf9, 0x7d, 0xa1, 0x35,
-	0x80, 0xd9, 0x9e, 0x82, 0x06, 0x1e, 0xd3, 0x20, 0x05, 0x72, 0xc1, 0xa7, 0x67, 0xce, 0x7d, 0x7a,
-	0x30, 0xc3, 0x02, 0xc1, 0x93, 0xfa, 0x5c, 0x20, 0xb8, 0x56, 0xb9, 0x03, 0xd2, 0xd9, 0x1e, 0xc7,
-	0x78, 0x09, 0xef, 0x8b, 0x01, 0x2f, 0x61, 0x63, 0xe5, 0x4f, 0x69, 0x28, 0xb2, 0xb2, 0x65, 0x39,
-	0x83, 0xa0, 0xe7, 0x15, 0x0e, 0x89, 0x6d, 0x5a, 0xce, 0xc0, 0x95, 0xd3, 0xfc, 0xb0, 0x94, 0xa4,
-	0x4a, 0x67, 0x39, 0x83, 0xa6, 0x0f, 0x0d, 0x0e, 0x2a, 0xb2, 0x44, 0x3f, 0x0e, 0x4f, 0xc9, 0x3f,
-	0xef, 0xea, 0x05, 0x2e, 0x76, 0x19, 0x2e, 0x70, 0xe0, 0x1b, 0x29, 0xbf, 0x85, 0xe5, 0x79, 0xff,
-	0x33, 0x52, 0x93, 0x8e, 0x93, 0x9a, 0xf9, 0x30, 0x66, 0x2e, 0x08, 0x63, 0x36, 0x29, 0x8c, 0x8a,
-	0x0a, 0xa5, 0xf8, 0x87, 0x24, 0xac, 0x54, 0x81, 0x5c, 0x90, 0x12, 0x99, 0xf9, 0x68, 0x07, 0x6a,
-	0xe5, 0x4b, 0x10, 0x0f, 0x28, 0x39, 0xc1, 0x8e, 0xcf, 0x5f, 0xdf, 0x89, 0x63, 0xb2, 0xa5, 0x29,
-	0x21, 0xfd, 0x80, 0x5f, 0xfa, 0x82, 0xf2, 0xcf, 0xe0, 0x80, 0x42, 0x3a, 0xb1, 0x0c, 0x99, 0x88,
-	0xf4, 0x65, 0x2c, 0x13, 0x7d, 0x02, 0x02, 0x25, 0xb6, 0x4f, 0x76, 0x96, 0x37, 0xe4, 0x85, 0xe5,
-	0x83, 0xd8, 0x58, 0xe3, 0x28, 0x96, 0x02, 0x8e, 0x3e, 0x0c, 0x29, 0x20, 0x1f, 0xa3, 0x0f, 0x21,
-	0x47, 0xf1, 0x80, 0x15, 0x0b, 0x81, 0x6b, 0x03, 0x09, 0x3d, 0x04, 0xe1, 0x08, 0x8f, 0x2f, 0xa4,
-	0x7a, 0xd1, 0x9e, 0x83, 0x7d, 0x70, 0x03, 0xe5, 0x67, 0x90, 0xf3, 0xe9, 0xcc, 0xdb, 0x44, 0xe2,
-	0x8c, 0x07, 0x86, 0x57, 0xea, 0x20, 0x46, 0xac, 0xe6, 0x1d, 0xa3, 0xa9, 0x3c, 0x81, 0x52, 0x9c,
-	0xd6, 0x44, 0x3b, 0x4f, 0xc7, 0x76, 0x7e, 0x15, 0x84, 0x3e, 0x25, 0x43, 0x1e, 0xbb, 0x78, 0xe5,
-	0x62, 0x4a, 0x76, 0x1c, 0x27, 0xba, 0x3d, 0x0a, 0x63, 0xe5, 0x0b, 0xca, 0x77, 0xa1, 0x10, 0x12,
-	0x1d, 0x54, 0x01, 0xc1, 0xb3, 0x02, 0x97, 0x67, 0x48, 0x33, 0x9f, 0x50, 0x7e, 0x0e, 0xf9, 0x80,
-	0xda, 0xbc, 0x6b, 0x5e, 0xd5, 0xa0, 0x10, 0x52, 0x9c, 0x77, 0x75, 0xf1, 0xfb, 0x34, 0xac, 0x9c,
-	0xa1, 0x38, 0x2c, 0x89, 0x3c, 0x12, 0x26, 0x91, 0x47, 0xbe, 0x8d, 0x9b, 0x84, 0xca, 0x50, 0x30,
-	0x89, 0xe1, 0x7b, 0xf0, 0x13, 0x29, 0x92, 0x95, 0x5b, 0x90, 0x0f, 0xb8, 0x11, 0xfa, 0x08, 0xb2,
-	0x8c, 0x0a, 0x9d, 0x69, 0x16, 0x4c, 0xa7, 0xdc, 0x86, 0x42, 0x48, 0x83, 0x2e, 0x82, 0xfd, 0x39,
-	0x03, 0xe2, 0x3e, 0x35, 0x31, 0x7d, 0x1f, 0x4f, 0xa1, 0xf9, 0x48, 0x08, 0xe7, 0x22, 0xf1, 0x09,
-	0x08, 0xae, 0x65, 0x62, 0xde, 0x1a, 0x12, 0xae, 0x5b, 0xdb, 0x32, 0xb1, 0xc6, 0x51, 0xe8, 0x2e,
-	0x14, 0x6d, 0x6b, 0x68, 0xb1, 0xbe, 0x6c, 0x19, 0x98, 0x53, 0xf0, 0xd8, 0x09, 0x01, 0x9f, 0x3b,
-	0x60, 0x53, 0xe8, 0x0e, 0x14, 0x7e, 0x37, 0xd2, 0x1d, 0xcf, 0xf2, 0xc6, 0x9c, 0x64, 0xcf, 0xc7,
-	0x38, 0x9a, 0x0b, 0xe3, 0x52, 0x58, 0x10, 0x17, 0x13, 0x8a, 0xec, 0xf1, 0x88, 0x4d, 0x1e, 0x9c,
-	0x85, 0xaf, 0xd0, 0xda, 0xd9, 0x67, 0xec, 0x5b, 0x3e, 0x42, 0x63, 0x6f, 0xdd, 0xbf, 0x64, 0xa0,
-	0x18, 0x23, 0x9b, 0xe8, 0x01, 0x08, 0x47, 0x96, 0x63, 0x5e, 0xf4, 0x54, 0xe7, 0xc0, 0x6d, 0xcb,
-	0x31, 0x35, 0x0e, 0xfd, 0xc6, 0x6c, 0xbb, 0xce, 0x0a, 0xa1, 0x65, 0x9c, 0x6f, 0x6d, 0x5c, 0x1b,
-	0x4b, 0x46, 0x21, 0x31, 0x19, 0x1f, 0x42, 0xb6, 0x37, 0x0a, 0x9f, 0x4d, 0x95, 0xa4, 0x2d, 0x06,
-	0xa1, 0x0a, 0xcb, 0x46, 0x6f, 0x34, 0x46, 0x9f, 0x81, 0xe0, 0x62, 0xdb, 0x0e, 0x5e, 0x4b, 0x6f,
-	0x69, 0xc9, 0x4d, 0x94, 0x21, 0x88, 0x11, 0x85, 0xfe, 0x56, 0x5a, 0xfc, 0x35, 0x10, 0x38, 0xc9,
-	0xcd, 0xf2, 0xc3, 0x2e, 0xbc, 0x39, 0xad, 0x08, 0x8c, 0xc2, 0x6a, 0x5c, 0xab, 0x4c, 0xd2, 0x00,
-	0x33, 0xc6, 0xcd, 0xaa, 0x38, 0xf6, 0xd3, 0xc7, 0x5f, 0x2c, 0x90, 0x22, 0x27, 0x99, 0x45, 0x4e,
-	0xde, 0xea, 0x62, 0x2b, 0x50, 0x32, 0x58, 0xd9, 0xb0, 0x6d, 0x9f, 0xbb, 0xfb, 0x97, 0x62, 0x4e,
-	0xa7, 0x58, 0x70, 0x69, 0x8e, 0xb7, 0xbf, 0xbf, 0xcf, 0x51, 0x3e, 0x06, 0x31, 0xa2, 0xf6, 0x91,
-	0xbb, 0xf4, 0xc2, 0x10, 0xfd, 0x1a, 0x0a, 0x21, 0x8f, 0x7f, 0x1f, 0x25, 0x4f, 0xf9, 0x77, 0x1a,
-	0xc4, 0x19, 0x05, 0x5f, 0xd4, 0x61, 0x10, 0x2b, 0x17, 0x1e, 0x0e, 0xfc, 0xf3, 0x31, 0x92, 0xf9,
-	0x0f, 0x01, 0x8a, 0x5d, 0x37, 0x28, 0x3f, 0xa1, 0xc8, 0x6a, 0x99, 0x43, 0x4c, 0x1c, 0xfd, 0x2b,
-	0x28, 0x69, 0x79, 0x26, 0xb3, 0x2e, 0x78, 0x1d, 0xc0, 0x20, 0xec, 0x16, 0x46, 0xbf, 0x03, 0x4a,
-	0x9a, 0xe8, 0x6b, 0xd8, 0xf4, 0xf7, 0x00, 0x59, 0x8e, 0xa1, 0x53, 0x87, 0x47, 0x7f, 0xc6, 0x47,
-	0x19, 0xec, 0x72, 0x6c, 0xc6, 0xa7, 0xa5, 0xbc, 0xb7, 0x11, 0x0f, 0x53, 0x5e, 0x6a, 0x0a, 0x9a,
-	0x2f, 0x28, 0xbf, 0xe4, 0x2d, 0x73, 0xb6, 0xa1, 0x1a, 0x88, 0xb3, 0xe7, 0xc9, 0x05, 0xfd, 0x37,
-	0xb2, 0x08, 0xab, 0x45, 0x64, 0xa5, 0xdc, 0x86, 0x95, 0x33, 0x8f, 0x97, 0x45, 0x61, 0x52, 0xd6,
-	0x01, 0x9d, 0x7f, 0x8d, 0xb0, 0x40, 0x85, 0xcf, 0x18, 0x06, 0xbe, 0xa4, 0x85, 0xe2, 0xbd, 0x3f,
-	0xa4, 0x41, 0x8c, 0x7e, 0x00, 0xa2, 0x4f, 0xe1, 0xc3, 0x6d, 0xf5, 0x69, 0xb7, 0xbd, 0xd5, 0x54,
-	0x77, 0xd5, 0xee, 0x93, 0xbd, 0xf6, 0x81, 0xba, 0xd5, 0x7a, 0xd4, 0x52, 0x1b, 0x52, 0xaa, 0x2c,
-	0x4f, 0xa6, 0xd5, 0xd5, 0x08, 0xfa, 0xc4, 0x71, 0x8f, 0xb1, 0x61, 0xf5, 0x2d, 0x6c, 0xa2, 0x9b,
-	0x80, 0x62, 0x56, 0x6a, 0x63, 0x63, 0x73, 0xf3, 0xc1, 0x67, 0x52, 0xba, 0x5c, 0x9c, 0x4c, 0xab,
-	0x79, 0xd5, 0xe4, 0x22, 0xba, 0x0a, 0xcb, 0x31, 0x50, 0x7b, 0x77, 0x43, 0xca, 0x94, 0xf3, 0x93,
-	0x69, 0x35, 0xdb, 0xde, 0xdd, 0xb8, 0xf7, 0xaf, 0x0c, 0x08, 0x8c, 0x5b, 0xa1, 0x8f, 0x41, 0xd2,
-	0xf6, 0x77, 0xce, 0x2e, 0xfd, 0xc1, 0x64, 0x5a, 0x5d, 0x61, 0xf3, 0xf1, 0x55, 0x2b, 0x70, 0x89,
-	0x43, 0x77, 0x5b, 0x7b, 0xad, 0x76, 0x47, 0x7b, 0x2a, 0xa5, 0xcb, 0xa5, 0xc9, 0xb4, 0x5a, 0xd8,
-	0xb5, 0x1c, 0xcb, 0xf5, 0xe8, 0x18, 0xdd, 0x86, 0x22, 0x07, 0x68, 0xea, 0xe3, 0xd6, 0xfe, 0x9e,
-	0x94, 0x29, 0xaf, 0x4e, 0xa6, 0x55, 0x49, 0xe3, 0x94, 0xac, 0x81, 0x59, 0x0b, 0xe3, 0xe9, 0x19,
-	0xfa, 0x61, 0x30, 0xee, 0x27, 0xeb, 0xfb, 0x61, 0x40, 0xee, 0x27, 0x04, 0xa8, 0x5f, 0x6e, 0x35,
-	0x6b, 0x7b, 0x8f, 0x55, 0x49, 0xf0, 0x01, 0xea, 0x0b, 0xe3, 0x50, 0x77, 0x06, 0x18, 0xdd, 0x00,
-	0x91, 0x03, 0xea, 0xb5, 0xbd, 0x6d, 0x69, 0xa9, 0x8c, 0x26, 0xd3, 0xea, 0xb2, 0x5f, 0xd8, 0xd9,
-	0x02, 0x75, 0xdd, 0x39, 0x42, 0x77, 0x82, 0x6f, 0x51, 0xf7, 0x3a, 0xad, 0xce, 0x53, 0x29, 0x57,
-	0xbe, 0x32, 0x99, 0x56, 0x2f, 0x6f, 0xe3, 0xb1, 0x3a, 0xb4, 0x3c, 0xcf, 0x72, 0x06, 0xaa, 0x7f,
-	0xa9, 0xaf, 0x43, 0x89, 0xe3, 0x6a, 0x4f, 0x1a, 0xad, 0xce, 0xbe, 0x26, 0xe5, 0xfd, 0x20, 0xd6,
-	0x46, 0xa6, 0xc5, 0x4e, 0xfc, 0x26, 0xac, 0xf0, 0xe9, 0x4e, 0x6b, 0x57, 0xdd, 0x56, 0xd5, 0x03,
-	0x55, 0x93, 0x0a, 0xe5, 0xe5, 0xc9, 0xb4, 0x0a, 0x1d, 0x6b, 0x88, 0x8f, 0x30, 0x3e, 0xc6, 0xf4,
-	0x9e, 0x0e, 0x02, 0x6b, 0x9c, 0x2c, 0x96, 0xed, 0x56, 0x63, 0x61, 0x2c, 0xd9, 0x7c, 0x3c, 0x96,
-	0x57, 0xa0, 0xc0, 0xa1, 0xf5, 0x27, 0x2c, 0x8c, 0xfc, 0x58, 0xea, 0xa3, 0x31, 0xfa, 0x0e, 0x88,
-	0x5c, 0xdd, 0x56, 0x77, 0x76, 0xa4, 0x4c, 0xb9, 0x30, 0x99, 0x56, 0x85, 0x36, 0xb6, 0xed, 0x7b,
-	0x93, 0x34, 0x88, 0x51, 0x2f, 0x62, 0x59, 0xd3, 0xd1, 0x6a, 0x0d, 0xb5, 0xbb, 0xdd, 0xda, 0x6b,
-	0x2c, 0xca, 0x9a, 0x08, 0x1a, 0x5f, 0xf3, 0x06, 0x5c, 0x8e, 0x59, 0xed, 0xb4, 0xda, 0x1d, 0xb5,
-	0x21, 0x41, 0x19, 0x26, 0xd3, 0x6a, 0x6e, 0xc7, 0x72, 0x3d, 0x6c, 0xa2, 0x5b, 0x20, 0xc5, 0x20,
-	0xf5, 0x9d, 0xfd, 0xad, 0x6d, 0x69, 0xd5, 0xdf, 0x6f, 0x9d, 0xf1, 0x46, 0xee, 0xb7, 0xfe, 0xe0,
-	0xe5, 0xff, 0xd6, 0x52, 0x7f, 0x7f, 0xb5, 0x96, 0xfe, 0xfa, 0xd5, 0x5a, 0xfa, 0xe5, 0xab, 0xb5,
-	0xf4, 0x7f, 0x5f, 0xad, 0xa5, 0xff, 0xf8, 0x7a, 0x2d, 0xf5, 0xf2, 0xf5, 0x5a, 0xea, 0x3f, 0xaf,
-	0xd7, 0x52, 0xcf, 0x56, 0xce, 0xfc, 0x5a, 0xef, 0xe5, 0xf8, 0xeb, 0xfe, 0xfb, 0xff, 0x0f, 0x00,
-	0x00, 0xff, 0xff, 0x49, 0x47, 0x31, 0xb9, 0x74, 0x17, 0x00, 0x00,
+	// 4811 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x5b, 0xcd, 0x6f, 0x1b, 0x49,
+	0x76, 0x57, 0x93, 0x94, 0x44, 0x3e, 0x92, 0x52, 0xab, 0x6c, 0x8f, 0xdb, 0xb2, 0x2d, 0xd1, 0xed,
+	0x8f, 0xf1, 0x68, 0x66, 0xec, 0xb5, 0x67, 0x3c, 0x33, 0x3b, 0x9b, 0x64, 0x97, 0xa4, 0x5a, 0x23,
+	0x8e, 0x24, 0x52, 0xdb, 0xa4, 0x3c, 0xf1, 0x20, 0x08, 0xd3, 0xea, 0x2e, 0x49, 0x3d, 0x6e, 0x75,
+	0x33, 0xd5, 0x4d, 0xc9, 0x0c, 0x90, 0x00, 0x49, 0x80, 0x20, 0xd0, 0x25, 0x1f, 0x7b, 0xc9, 0x45,
+	0x41, 0xb0, 0x48, 0x80, 0x05, 0x72, 0xc8, 0x29, 0x87, 0x9c, 0x72, 0xdd, 0x43, 0x0e, 0x73, 0x09,
+	0x90, 0xbd, 0x18, 0x89, 0x07, 0x39, 0xe5, 0x0f, 0x08, 0x30, 0x40, 0x80, 0xa0, 0x3e, 0xba, 0xd9,
+	0x4d, 0xb2, 0x39, 0x5a, 0xc3, 0x73, 0x63, 0xbd, 0xfe, 0xd5, 0xab, 0x7a, 0xaf, 0xde, 0xab, 0xf7,
+	0xea, 0x3d, 0x09, 0xae, 0x9b, 0x06, 0xd9, 0xf7, 0x5c, 0x07, 0x5b, 0x87, 0x98, 0x3c, 0x0c, 0x5e,
+	0x3c, 0x3c, 0x79, 0xf4, 0x30, 0x78, 0xf1, 0xa0, 0x47, 0xbc, 0xc0, 0x43, 0x28, 0xfe, 0xf1, 0x41,
+	0xf0, 0xe2, 0xc1, 0xc9, 0xa3, 0xe5, 0xcb, 0x87, 0xde, 0xa1, 0xc7, 0x3e, 0x3f, 0xa4, 0xbf, 0x38,
+	0x52, 0xfd, 0x12, 0x0a, 0xbb, 0xfd, 0x7d, 0xc7, 0x36, 0xb7, 0xf0, 0x00, 0x3d, 0x81, 0x39, 0xdf,
+	0x3c, 0xc2, 0xc7, 0x58, 0x91, 0x2a, 0xd2, 0xfd, 0x85, 0xc7, 0x37, 0x1f, 0x8c, 0xf3, 0x79, 0xb0,
+	0x85, 0x07, 0x6d, 0x06, 0xd2, 0x05, 0x18, 0xc9, 0x90, 0x7d, 0x8e, 0x07, 0x4a, 0xa6, 0x22, 0xdd,
+	0x2f, 0xe9, 0xf4, 0xe7, 0xa7, 0xb9, 0xbf, 0xf9, 0xbb, 0xd5, 0x19, 0xf5, 0xf7, 0xa0, 0xd0, 0xb6,
+	0x0f, 0x5d, 0x23, 0xe8, 0x13, 0x8c, 0x9e, 0x70, 0x10, 0x65, 0x5c, 0x9c, 0xcc, 0x38, 0xda, 0x47,
+	0x2d, 0xf7, 0xcb, 0x97, 0xab, 0x33, 0x8c, 0x13, 0xba, 0x01, 0x05, 0x3f, 0xe4, 0x21, 0x56, 0x18,
+	0x12, 0xd4, 0x03, 0x28, 0x76, 0x88, 0xe1, 0xfa, 0x86, 0x19, 0xd8, 0x9e, 0x8b, 0x10, 0xe4, 0xf6,
+	0x3d, 0x8b, 0x2f, 0x52, 0xd2, 0xd9, 0x6f, 0x54, 0x07, 0x88, 0xf0, 0xbe, 0x92, 0xa9, 0x64, 0xd3,
+	0x96, 0x8f, 0xb6, 0x2a, 0x96, 0x8f, 0x4d, 0x53, 0xff, 0x55, 0x82, 0x5c, 0x8d, 0x72, 0xbb, 0x06,
+	0x79, 0xf3, 0xc8, 0xb0, 0xdd, 0xae, 0x6d, 0xb1, 0x55, 0x0a, 0xfa, 0x3c, 0x1b, 0x37, 0x2c, 0x74,
+	0x19, 0x66, 0x7b, 0x06, 0x09, 0xb8, 0x1e, 0x0a, 0x3a, 0x1f, 0xd0, 0xfd, 0x13, 0x7c, 0x80, 0x09,
+	0x76, 0x4d, 0xac, 0x64, 0xd9, 0x97, 0x21, 0x01, 0xdd, 0x86, 0x39, 0xfc, 0xa2, 0x67, 0x93, 0x81,
+	0x92, 0xab, 0x48, 0xf7, 0xb3, 0xb5, 0xe2, 0xb7, 0x2f, 0x57, 0xe7, 0x1b, 0xae, 0x1f, 0x18, 0x6e,
+	0xa0, 0x8b, 0x4f, 0x54, 0x02, 0xaf, 0x87, 0x89, 0x41, 0x45, 0xf4, 0x95, 0xd9, 0x74, 0x09, 0x5a,
+	0x21, 0x2a, 0x94, 0x60, 0x38, 0x4d, 0xfd, 0xf7, 0x55, 0x28, 0x44, 0xdf, 0xd1, 0x67, 0x50, 0xde,
+	0x27, 0xb6, 0x7b, 0xd8, 0x3d, 0xf0, 0xc8, 0xa9, 0x41, 0x2c, 0x71, 0x2c, 0x95, 0x49, 0x5c, 0x6b,
+	0x14, 0xb8, 0xc1, 0x71, 0x9b, 0x33, 0x7a, 0x69, 0x3f, 0x36, 0x46, 0x1d, 0x40, 0x09, 0x46, 0xdd,
+	0x9e, 0x71, 0xc8, 0xcf, 0xa9, 0xf8, 0xf8, 0xce, 0x77, 0x71, 0xdb, 0x35, 0x0e, 0xf1, 0xe6, 0x8c,
+	0x2e, 0xef, 0x8f, 0xd0, 0xd0, 0x3a, 0x94, 0xbc, 0x1e, 0x76, 0xbb, 0x86, 0x69, 0x7a, 0x7d, 0x37,
+	0x60, 0x7a, 0x2b, 0x3e, 0x5e, 0x4d, 0x91, 0xd9, 0xad, 0x72, 0xd8, 0xe6, 0x8c, 0x5e, 0xf4, 0x86,
+	0x43, 0xf4, 0x04, 0xe6, 0x0d, 0xcb, 0xea, 0x52, 0xab, 0xcb, 0x31, 0x06, 0xcb, 0x93, 0x18, 0x54,
+	0x2d, 0x6b, 0x0b, 0x0f, 0x36, 0x67, 0xf4, 0x39, 0x83, 0xfd, 0x42, 0xbf, 0x05, 0x40, 0xf0, 0x89,
+	0xf7, 0x1c, 0xb3, 0x99, 0xb3, 0xe9, 0xf6, 0xaa, 0x33, 0x14, 0x9f, 0x5c, 0x20, 0xe1, 0x80, 0xea,
+	0xd6, 0xc7, 0x41, 0xb7, 0x67, 0x10, 0xe3, 0x18, 0x07, 0x98, 0x28, 0x73, 0xe9, 0xba, 0x6d, 0xe3,
+	0x60, 0x37, 0xc4, 0x51, 0xdd, 0xfa, 0xb1, 0x31, 0xfa, 0x11, 0x14, 0x28, 0x23, 0xd3, 0xf1, 0xcc,
+	0xe7, 0xca, 0x3c, 0x63, 0x72, 0x23, 0x85, 0x49, 0x9d, 0x62, 0x36, 0x67, 0xf4, 0xbc, 0x2f, 0x7e,
+	0xa3, 0x8f, 0x61, 0xde, 0xc2, 0x3d, 0xcf, 0xb7, 0x03, 0x25, 0xcf, 0xa6, 0x5e, 0x9f, 0x34, 0x75,
+	0x9d, 0x43, 0x36, 0x67, 0xf4, 0x10, 0x8d, 0x3e, 0x85, 0xfc, 0xa9, 0x1d, 0x1c, 0x59, 0xc4, 0x38,
+	0x55, 0x0a, 0xe9, 0x8b, 0x7e, 0x21, 0x30, 0x74, 0xd1, 0x10, 0x8f, 0x76, 0x41, 0xb6, 0x7d, 0xbf,
+	0x8f, 0xbb, 0x86, 0xe3, 0x78, 0xa7, 0x86, 0x6b, 0x62, 0x5f, 0x01, 0xc6, 0xe3, 0xf6, 0x24, 0x1e,
+	0x0d, 0x8a, 0xad, 0x46, 0xd0, 0xcd, 0x19, 0x7d, 0xd1, 0x4e, 0x92, 0xd0, 0x27, 0x90, 0x67, 0x96,
+	0x60, 0x19, 0x03, 0xa5, 0x98, 0x2e, 0x07, 0xb5, 0x82, 0x75, 0x83, 0x1e, 0xc4, 0xbc, 0xc7, 0x7f,
+	0x52, 0xed, 0x99, 0x8e, 0xe7, 0x63, 0x36, 0xb5, 0x94, 0x2e, 0x48, 0x9d, 0x82, 0xf8, 0xdc, 0xbc,
+	0x29, 0x7e, 0x53, 0x03, 0x24, 0xd8, 0xf4, 0x88, 0xd5, 0x0d, 0x88, 0x61, 0x61, 0xa5, 0x9c, 0x6e,
+	0x80, 0x3a, 0xc3, 0x75, 0x28, 0x8c, 0x1a, 0x20, 0x19, 0x0e, 0xd1, 0x6f, 0x42, 0xc1, 0xef, 0x13,
+	0x82, 0x5d, 0x0b, 0x13, 0x65, 0x21, 0xdd, 0x90, 0xda, 0x21, 0x88, 0x1a, 0x52, 0x34, 0x03, 0x55,
+	0xa1, 0xb8, 0xef, 0x79, 0xcf, 0xbb, 0xde, 0xc1, 0x81, 0x8f, 0x03, 0x65, 0x91, 0x31, 0x58, 0x99,
+	0xe8, 0x54, 0x9e, 0xf7, 0xbc, 0xc5, 0x50, 0x9b, 0x33, 0x3a, 0xec, 0x47, 0x23, 0xf4, 0x39, 0x2c,
+	0x50, 0x13, 0xf2, 0xf6, 0x1d, 0xfb, 0x90, 0x79, 0xbe, 0x22, 0x33, 0x2e, 0xb7, 0x52, 0xec, 0xa8,
+	0x15, 0x01, 0x37, 0x67, 0x74, 0x6a, 0xc6, 0x43, 0x02, 0xf5, 0x0b, 0xae, 0xd0, 0x01, 0x36, 0x88,
+	0xb2, 0x94, 0x2e, 0x0e, 0xd3, 0xe8, 0x33, 0x6c, 0x30, 0x71, 0xcc, 0x70, 0x40, 0x0d, 0x2b, 0xa0,
+	0x77, 0xf5, 0x01, 0x26, 0x0a, 0x4a, 0x3f, 0x8f, 0x8e, 0xc0, 0xd0, 0xf3, 0x08, 0xf1, 0xa1, 0x4f,
+	0x9d, 0x18, 0x8e, 0x6d, 0x19, 0x81, 0x47, 0x94, 0x4b, 0x53, 0x7d, 0xea, 0x69, 0x88, 0x13, 0x3e,
+	0x15, 0x8d, 0xa9, 0x85, 0x12, 0x7c, 0xec, 0x9d, 0xe0, 0x18, 0xaf, 0xcb, 0xe9, 0x16, 0xaa, 0x33,
+	0x6c, 0x9c, 0xdd, 0x22, 0x49, 0x92, 0xd0, 0x97, 0x70, 0x99, 0xb9, 0x3b, 0x8d, 0xa6, 0xa6, 0xe7,
+	0x74, 0x4f, 0x30, 0xf1, 0xa9, 0xa2, 0xaf, 0x30, 0xae, 0xf7, 0xd2, 0xbc, 0x5e, 0xc0, 0x9f, 0x72,
+	0xf4, 0xe6, 0x8c, 0x8e, 0xfc, 0x31, 0x2a, 0x55, 0x39, 0xe3, 0xed, 0x39, 0xb6, 0x39, 0x50, 0xde,
+	0x9a, 0x62, 0x41, 0x38, 0xd8, 0x65, 0x20, 0x66, 0x41, 0xe1, 0x80, 0x5e, 0x02, 0x3d, 0x82, 0x7b,
+	0x06, 0xc1, 0xca, 0xd5, 0x74, 0xe7, 0xd9, 0xe5, 0x10, 0xea, 0x3c, 0x02, 0x4d, 0x27, 0x1a, 0xbd,
+	0x1e, 0xf1, 0x4e, 0xb0, 0xa2, 0xa4, 0x4f, 0xac, 0x72, 0x08, 0x9d, 0x28, 0xd0, 0xa8, 0x0d, 0x4b,
+	0xe1, 0x6d, 0xd0, 0x15, 0xcc, 0x2c, 0xe5, 0x5a, 0x7a, 0x38, 0x08, 0xaf, 0x11, 0xb1, 0x07, 0x1a,
+	0x60, 0xe4, 0xd3, 0x11, 0x5a, 0xe8, 0x8d, 0x27, 0x98, 0xd0, 0x2b, 0xd9, 0x57, 0x96, 0xa7, 0x7b,
+	0xe3, 0x09, 0x26, 0x5b, 0x78, 0xe0, 0x87, 0xde, 0x28, 0x86, 0xd4, 0x17, 0xcc, 0x23, 0xc3, 0x3d,
+	0xc4, 0x51, 0x58, 0xb9, 0x9e, 0xee, 0x0b, 0x75, 0x86, 0x1c, 0x06, 0x96, 0xb2, 0x19, 0x27, 0x70,
+	0x33, 0xf2, 0x03, 0x62, 0x9b, 0x41, 0xc4, 0xed, 0xc6, 0x34, 0x33, 0xe2, 0xd8, 0x21, 0xbf, 0x45,
+	0x92, 0x24, 0xd1, 0xdd, 0x1d, 0x63, 0x32, 0xdc, 0x9c, 0xaf, 0xdc, 0x4c, 0xdf, 0xdd, 0x0e, 0x45,
+	0x8a, 0x99, 0x54, 0xce, 0xf2, 0x71, 0x9c, 0x40, 0xbd, 0x85, 0x7b, 0x6a, 0xb8, 0xb5, 0x95, 0x74,
+	0x6f, 0x61, 0xce, 0x3a, 0xdc, 0x57, 0xc9, 0x8c, 0x8d, 0xa9, 0xe2, 0x99, 0xaf, 0x1c, 0x79, 0x8e,
+	0x65, 0xbb, 0x87, 0xca, 0x6a, 0xba, 0xe2, 0x77, 0xa8, 0x21, 0x70, 0x18, 0x55, 0xfc, 0xf1, 0x70,
+	0x48, 0x45, 0x23, 0xf8, 0xd0, 0xf6, 0x03, 0x4c, 0xba, 0x1e, 0xa1, 0x77, 0x61, 0x25, 0x5d, 0x34,
+	0x5d, 0x20, 0x5b, 0x84, 0xdf, 0x87, 0x65, 0x12, 0x27, 0x50, 0x5e, 0x91, 0x7d, 0x71, 0x5e, 0xb7,
+	0xd2, 0x79, 0x85, 0xc6, 0x15, 0xf1, 0x3a, 0x8d, 0x13, 0xe8, 0x21, 0x1a, 0xae, 0xeb, 0xf5, 0x5d,
+	0x13, 0x77, 0xf7, 0x6d, 0x8b, 0x49, 0xa8, 0xa6, 0x1f, 0x62, 0x55, 0x60, 0x6b, 0x1c, 0x4a, 0x0f,
+	0xd1, 0x48, 0x92, 0x28, 0x47, 0xd3, 0x73, 0x4d, 0xa7, 0x6f, 0x0d, 0x39, 0xde, 0x4e, 0xe7, 0x58,
+	0x17, 0xd8, 0x18, 0x47, 0x33, 0x49, 0x42, 0x3b, 0xb0, 0xe8, 0xf7, 0xfd, 0x1e, 0x76, 0x79, 0x24,
+	0xa2, 0x0c, 0xef, 0x30, 0x86, 0xea, 0xe4, 0x40, 0xc2, 0xa0, 0x1d, 0x8e, 0xdc, 0x9c, 0xd1, 0x17,
+	0xfc, 0x04, 0x85, 0x1e, 0xa8, 0x1f, 0x18, 0x01, 0xee, 0x06, 0x5e, 0x60, 0x38, 0xbe, 0x72, 0x37,
+	0xfd, 0x40, 0xdb, 0x14, 0xd7, 0x61, 0x30, 0x7a, 0xa0, 0xfe, 0x70, 0x48, 0xe3, 0x1a, 0x75, 0x2c,
+	0xd7, 0xb4, 0x1d, 0xac, 0xdc, 0x9b, 0x96, 0x20, 0x09, 0x10, 0x4f, 0x90, 0xc4, 0x80, 0x3b, 0x4f,
+	0xcf, 0x18, 0x74, 0x09, 0x36, 0xb1, 0x7d, 0x62, 0xec, 0x3b, 0x58, 0x79, 0x7b, 0x9a, 0xf3, 0xf4,
+	0x8c, 0x81, 0x1e, 0x41, 0xb9, 0xf3, 0x24, 0x48, 0xe8, 0x19, 0x5c, 0x12, 0xe1, 0xfa, 0x04, 0x13,
+	0xfb, 0xc0, 0x36, 0x79, 0xac, 0xbb, 0x9f, 0x7e, 0x05, 0xf3, 0xa8, 0xfd, 0x34, 0x86, 0xa6, 0x57,
+	0x30, 0x19, 0xa3, 0xf2, 0xcd, 0x32, 0xd6, 0x16, 0xb6, 0xfa, 0xec, 0x99, 0xa1, 0xbc, 0x33, 0x6d,
+	0xb3, 0x14, 0xbb, 0x1e, 0x42, 0xf9, 0x66, 0x13, 0x24, 0xf4, 0x05, 0x5c, 0x8a, 0x62, 0x7c, 0xd7,
+	0x73, 0xbb, 0xfb, 0xf8, 0xc8, 0x70, 0x0e, 0x94, 0x35, 0xc6, 0xf4, 0xee, 0xd4, 0xfc, 0xa0, 0xe5,
+	0xd6, 0x18, 0x78, 0x73, 0x46, 0x5f, 0xf2, 0x47, 0x89, 0xe8, 0x29, 0x20, 0x0b, 0x9b, 0xb6, 0x85,
+	0xbb, 0x46, 0xaf, 0xe7, 0x84, 0x4a, 0x78, 0x37, 0x9d, 0xef, 0x3a, 0x43, 0x57, 0x87, 0x60, 0xca,
+	0xd7, 0x1a, 0x25, 0xa2, 0xdf, 0x81, 0xcb, 0x91, 0xcf, 0xc5, 0x39, 0xbf, 0xc7, 0x38, 0xbf, 0x3d,
+	0xcd, 0xf3, 0x92, 0xbc, 0x2f, 0x9d, 0x8e, 0x93, 0xa9, 0x85, 0x1f, 0x78, 0xc4, 0xc4, 0xdd, 0x61,
+	0xaa, 0xf4, 0x7e, 0xba, 0x85, 0x6f, 0x50, 0x68, 0x3c, 0x5f, 0x5a, 0x38, 0x48, 0x50, 0xa8, 0x12,
+	0xa2, 0xcb, 0x86, 0x44, 0x27, 0xf6, 0x20, 0x5d, 0x09, 0xe1, 0x85, 0xa3, 0xc7, 0xce, 0x6c, 0x89,
+	0x8c, 0x12, 0xd1, 0x0e, 0x00, 0x4b, 0x05, 0xbb, 0xa6, 0x89, 0x89, 0xf2, 0x30, 0xdd, 0xe8, 0x59,
+	0xea, 0x57, 0xaf, 0x6b, 0x7a, 0xad, 0xfc, 0xea, 0xe5, 0x6a, 0x21, 0x1a, 0x52, 0x1f, 0x60, 0x1c,
+	0xea, 0x26, 0x26, 0xe8, 0xa7, 0x50, 0x34, 0x69, 0x86, 0xeb, 0x70, 0x7e, 0x3f, 0x48, 0xcf, 0xed,
+	0xea, 0x0c, 0xc6, 0x18, 0x2e, 0xbc, 0x7a, 0xb9, 0x0a, 0xc3, 0x31, 0xcd, 0xf5, 0x38, 0x13, 0xc6,
+	0xf2, 0x29, 0x20, 0xc1, 0xf2, 0xc4, 0x73, 0xfa, 0x6e, 0x60, 0x10, 0xdb, 0x19, 0x28, 0x8f, 0xd2,
+	0x25, 0xe7, 0x9c, 0x9e, 0x0e, 0xc1, 0x54, 0x72, 0x73, 0x94, 0x88, 0x9a, 0x20, 0xd3, 0x53, 0x1f,
+	0x74, 0x4d, 0x83, 0x90, 0x41, 0x97, 0xc6, 0x53, 0xe5, 0x71, 0xfa, 0x09, 0xd1, 0xb3, 0x1d, 0xd4,
+	0x29, 0xb4, 0x75, 0xc2, 0x4f, 0xc8, 0x48, 0x50, 0xd0, 0x16, 0x2c, 0x86, 0x79, 0x5d, 0x77, 0x7f,
+	0xd0, 0x75, 0x8c, 0x53, 0xe5, 0x83, 0xf4, 0x3b, 0x3c, 0x4c, 0x07, 0x6b, 0x83, 0x6d, 0xf6, 0xd8,
+	0x28, 0x07, 0x71, 0x02, 0xfa, 0x10, 0xe6, 0x0e, 0x08, 0xc6, 0x7f, 0x80, 0x95, 0x0f, 0xd3, 0x9f,
+	0x78, 0x1b, 0x0c, 0x41, 0x9f, 0x78, 0x1c, 0x4b, 0x53, 0xd1, 0xbe, 0x2b, 0xe6, 0x3d, 0x49, 0x4f,
+	0x45, 0xf7, 0x04, 0x86, 0xa6, 0xa2, 0x21, 0x9e, 0xae, 0xd8, 0x63, 0x28, 0xe5, 0xa3, 0xf4, 0x15,
+	0x77, 0xd9, 0x88, 0xae, 0xc8, 0xb1, 0x3c, 0x06, 0x3a, 0xd8, 0xf0, 0x71, 0x57, 0xcc, 0xfe, 0x78,
+	0x5a, 0x0c, 0x64, 0xc8, 0x88, 0x49, 0x99, 0xc4, 0x09, 0xb5, 0x22, 0x14, 0xa2, 0x87, 0xbd, 0xfa,
+	0x8f, 0x19, 0x28, 0xc5, 0xdf, 0xd4, 0xe8, 0x06, 0xcc, 0x1a, 0x7e, 0xd7, 0x3b, 0x60, 0x4f, 0xfa,
+	0xd9, 0xda, 0xfc, 0xb7, 0x2f, 0x57, 0xb3, 0xeb, 0xc6, 0x40, 0xcf, 0x19, 0x7e, 0xeb, 0x00, 0x35,
+	0xa1, 0x68, 0xbb, 0x7e, 0x40, 0xfa, 0xc7, 0x98, 0xe6, 0x18, 0xbc, 0x1c, 0x32, 0xf1, 0x86, 0x6c,
+	0x44, 0xb0, 0x5d, 0xfa, 0x2e, 0x1c, 0x56, 0x15, 0xe2, 0x0c, 0xd0, 0x4d, 0x98, 0x3d, 0xf6, 0x5c,
+	0x3c, 0x60, 0x4f, 0xf4, 0x2c, 0x5f, 0x6d, 0x03, 0xbb, 0x3a, 0xa7, 0xa2, 0x8f, 0x61, 0xc9, 0xec,
+	0x1f, 0xf7, 0x1d, 0x23, 0xb0, 0x4f, 0x68, 0xd0, 0x71, 0x5d, 0xec, 0x8b, 0x52, 0x07, 0x7c, 0xfb,
+	0x72, 0x75, 0xae, 0xc3, 0x28, 0xba, 0x3c, 0x04, 0x71, 0x0a, 0xfa, 0x30, 0x31, 0xd1, 0x38, 0x66,
+	0x69, 0xcc, 0x6c, 0x72, 0x8d, 0xd8, 0xac, 0x2a, 0x03, 0xa0, 0x55, 0x28, 0xf6, 0x8c, 0x43, 0xdc,
+	0xf5, 0x8f, 0x8c, 0xc7, 0x4f, 0x3e, 0x52, 0xe6, 0x2a, 0xd9, 0xfb, 0x25, 0x1d, 0x28, 0xa9, 0xcd,
+	0x28, 0xea, 0x29, 0xa0, 0x71, 0xb9, 0xd0, 0x0a, 0xc0, 0x50, 0x26, 0x51, 0xd6, 0x89, 0x51, 0x90,
+	0x0a, 0x73, 0x62, 0xeb, 0x99, 0xb1, 0xad, 0x8b, 0x2f, 0x54, 0x11, 0x2c, 0x75, 0x1a, 0x53, 0x04,
+	0xa3, 0xaa, 0xf7, 0x40, 0x1e, 0xad, 0x7c, 0x20, 0x04, 0x39, 0x56, 0x2d, 0x11, 0xd5, 0x2a, 0xfa,
+	0x5b, 0xfd, 0x2b, 0x09, 0x8a, 0xf4, 0x31, 0x6b, 0xbb, 0x87, 0xa2, 0x12, 0x92, 0x17, 0xc9, 0x97,
+	0xaf, 0x48, 0xec, 0xb0, 0xd4, 0xb4, 0xf7, 0x2f, 0x8d, 0xf8, 0x1c, 0x2a, 0x0e, 0x2a, 0x9a, 0x89,
+	0x7e, 0x23, 0x3c, 0x25, 0x7e, 0xde, 0x95, 0x29, 0x2c, 0x76, 0x28, 0x4e, 0x30, 0xe0, 0x93, 0xd4,
+	0xaf, 0x60, 0x21, 0xc9, 0x7f, 0x58, 0xea, 0x92, 0xe2, 0xa5, 0xae, 0xa4, 0x1a, 0x33, 0x53, 0xd4,
+	0x98, 0x4d, 0x53, 0xa3, 0xaa, 0x41, 0x29, 0xbe, 0x91, 0x94, 0x95, 0x56, 0x61, 0x4e, 0x98, 0x44,
+	0x26, 0xa9, 0x6d, 0x41, 0x56, 0x5f, 0x49, 0x50, 0xd8, 0xa5, 0x0f, 0x12, 0x97, 0x97, 0x35, 0x5f,
+	0xab, 0xf4, 0x48, 0xd7, 0x26, 0x9e, 0x77, 0x20, 0xca, 0x8e, 0x7c, 0x80, 0xde, 0x82, 0x39, 0x62,
+	0x1f, 0x1e, 0x05, 0x5c, 0x8a, 0xb2, 0x2e, 0x46, 0x94, 0xde, 0xc3, 0xc4, 0xf7, 0x5c, 0x66, 0xdf,
+	0x05, 0x5d, 0x8c, 0xd0, 0x1a, 0x00, 0x7b, 0x6a, 0x76, 0x0f, 0x88, 0x77, 0x2c, 0x4c, 0x38, 0x51,
+	0xe6, 0x2b, 0xb0, 0xcf, 0x1b, 0xc4, 0x3b, 0x46, 0xef, 0x41, 0x91, 0x63, 0xfb, 0x6e, 0x60, 0x3b,
+	0xac, 0x70, 0x34, 0x02, 0xe6, 0xbc, 0xf6, 0xe8, 0x67, 0xf5, 0x4f, 0x32, 0xdc, 0x56, 0xc2, 0x6c,
+	0x7d, 0x01, 0x32, 0x51, 0x55, 0x32, 0x63, 0x5b, 0xe8, 0x3d, 0xc8, 0x11, 0xcf, 0xe1, 0xd5, 0xb8,
+	0x85, 0xc7, 0xca, 0xc4, 0x9b, 0xc6, 0x73, 0xb0, 0xce, 0x50, 0xd4, 0x1a, 0x5d, 0xe3, 0x38, 0xac,
+	0x51, 0xb2, 0xdf, 0x4c, 0x56, 0x7c, 0x68, 0x0f, 0x65, 0xe2, 0x23, 0xf4, 0x31, 0xe4, 0xd8, 0x43,
+	0x6c, 0x4a, 0x2d, 0x32, 0xd2, 0xbe, 0xd0, 0x28, 0x9b, 0x80, 0x6e, 0x40, 0xae, 0xef, 0x9b, 0x26,
+	0x93, 0xac, 0x50, 0xcb, 0xbf, 0x7a, 0xb9, 0x9a, 0xdb, 0x6b, 0xd7, 0xeb, 0x3a, 0xa3, 0xa2, 0xc7,
+	0x30, 0xe7, 0x63, 0x93, 0x3e, 0xc9, 0xe7, 0xd9, 0x96, 0x97, 0x27, 0x3f, 0x75, 0x29, 0x42, 0x17,
+	0x48, 0xf5, 0xc7, 0x30, 0xc7, 0x2b, 0x78, 0x17, 0x39, 0xe5, 0x91, 0x3d, 0x51, 0xbc, 0x5a, 0x83,
+	0x42, 0x54, 0xc8, 0x7b, 0x4d, 0x4b, 0x51, 0xf7, 0xa0, 0x14, 0xaf, 0xe4, 0x45, 0xba, 0x94, 0x62,
+	0xba, 0xbc, 0x0e, 0x39, 0x66, 0x01, 0x99, 0x91, 0x6b, 0x99, 0x12, 0xa9, 0xa9, 0x9d, 0x18, 0x4e,
+	0x3f, 0xd4, 0x3e, 0x1f, 0xa8, 0xef, 0x42, 0x3e, 0xac, 0xed, 0xa1, 0x55, 0xc8, 0x05, 0xb6, 0x60,
+	0x39, 0x62, 0x13, 0xec, 0x83, 0xfa, 0x13, 0x98, 0x17, 0xd5, 0xbc, 0xd7, 0x75, 0x9a, 0x2a, 0xe4,
+	0xc3, 0xbc, 0xed, 0x75, 0x59, 0xfc, 0xaf, 0x04, 0x8b, 0x23, 0x55, 0x3d, 0x6a, 0x96, 0x81, 0x17,
+	0x9a, 0x65, 0xe0, 0xbd, 0x89, 0x6b, 0x02, 0x2d, 0x43, 0xde, 0xf2, 0x4c, 0xce, 0x81, 0x9b, 0x66,
+	0x34, 0x46, 0x0f, 0x61, 0xd6, 0x0f, 0xe8, 0xbd, 0x3a, 0xcb, 0x8c, 0xe8, 0x5a, 0xca, 0xe3, 0xe6,
+	0x10, 0xeb, 0x1c, 0x87, 0x6e, 0x41, 0x29, 0xa0, 0xcf, 0x88, 0x61, 0xd8, 0xa0, 0xee, 0x5e, 0x64,
+	0x34, 0x1e, 0x37, 0x50, 0x05, 0x8a, 0xfb, 0xd8, 0xc5, 0x07, 0xb6, 0x69, 0x1b, 0x64, 0xc0, 0xcc,
+	0xb3, 0xa0, 0xc7, 0x49, 0xea, 0x1d, 0x98, 0x17, 0x45, 0x48, 0x74, 0x0d, 0xb2, 0x96, 0x31, 0x18,
+	0x8d, 0xbf, 0x94, 0xa6, 0xde, 0x85, 0x7c, 0x58, 0x6f, 0x9c, 0x06, 0x7b, 0x95, 0x81, 0x02, 0x7b,
+	0xa3, 0x7e, 0x1f, 0x3d, 0x87, 0xa4, 0xfe, 0x73, 0x63, 0xfa, 0x7f, 0x0f, 0x72, 0xbe, 0x6d, 0x85,
+	0xea, 0x53, 0x26, 0xb7, 0x4a, 0x2c, 0xac, 0x33, 0x14, 0xba, 0x0f, 0x45, 0xc7, 0x3e, 0xb6, 0x83,
+	0x6e, 0x8f, 0xd8, 0x26, 0x16, 0x57, 0x56, 0x64, 0x17, 0xc0, 0xbe, 0xed, 0xd2, 0x4f, 0xe8, 0x1e,
+	0xe4, 0x7f, 0xbf, 0x6f, 0xb8, 0x81, 0x1d, 0x70, 0x05, 0x26, 0x4f, 0x36, 0xfa, 0x16, 0xea, 0x25,
+	0x3f, 0xae, 0x17, 0xf4, 0x08, 0x72, 0xcf, 0x6d, 0xd7, 0x62, 0x75, 0xe9, 0x85, 0x29, 0xe9, 0xf7,
+	0x96, 0xed, 0x5a, 0x3a, 0x83, 0x22, 0x05, 0xe6, 0x7d, 0xec, 0xb3, 0x8a, 0x1c, 0x70, 0xdd, 0x89,
+	0xa1, 0x6a, 0x41, 0xb1, 0x6d, 0x1f, 0xba, 0xd8, 0xe2, 0xd5, 0x80, 0x49, 0xbd, 0xa3, 0xea, 0x68,
+	0xf3, 0xe9, 0x82, 0xad, 0xa3, 0x58, 0x87, 0xea, 0x67, 0x19, 0x28, 0xc6, 0x4a, 0xc4, 0x91, 0x08,
+	0xd2, 0xc5, 0x45, 0xf8, 0x2e, 0x87, 0xb9, 0x49, 0xe3, 0x94, 0x6d, 0x8e, 0xa7, 0x1e, 0x8c, 0x1a,
+	0xf3, 0xa7, 0x5c, 0xaa, 0x3f, 0x3d, 0x81, 0xec, 0x7e, 0x7f, 0x6a, 0xb3, 0x83, 0x29, 0xa9, 0x69,
+	0x1c, 0x87, 0x22, 0x52, 0x3c, 0x8d, 0x03, 0x3e, 0x76, 0x1c, 0xd1, 0xe1, 0xb8, 0xd0, 0x3c, 0x36,
+	0x41, 0xfd, 0xb1, 0xb0, 0x6f, 0xfa, 0x21, 0xe5, 0xae, 0x49, 0x18, 0x71, 0x66, 0xc4, 0x88, 0xd5,
+	0xbf, 0x90, 0xa0, 0x30, 0x7c, 0xf4, 0xbd, 0x89, 0x04, 0xee, 0x06, 0xe4, 0x58, 0x61, 0x3b, 0xcb,
+	0xec, 0x2e, 0xff, 0xed, 0xcb, 0xd5, 0xdc, 0x33, 0x6c, 0x10, 0x9d, 0x51, 0xe9, 0x05, 0x10, 0x7f,
+	0xfa, 0x72, 0xaf, 0x89, 0x93, 0x54, 0x07, 0x60, 0x58, 0x86, 0xa7, 0x91, 0x13, 0x73, 0x53, 0xe7,
+	0xbb, 0x11, 0xa3, 0x68, 0x95, 0xcc, 0xc4, 0x55, 0x54, 0x28, 0xf1, 0xf7, 0x97, 0x13, 0x5f, 0x26,
+	0x41, 0xfb, 0x3c, 0x97, 0xcf, 0xca, 0x39, 0xd5, 0x86, 0x72, 0xa2, 0x5c, 0xff, 0xda, 0x0b, 0x7e,
+	0x77, 0x4a, 0xf6, 0x0e, 0x14, 0xa2, 0x8a, 0x7e, 0xc4, 0x4e, 0x9a, 0xc4, 0x4e, 0xfd, 0x5d, 0xc8,
+	0x87, 0xef, 0xb5, 0xef, 0xe3, 0xda, 0x57, 0xff, 0x4d, 0x82, 0xc2, 0xb0, 0xf2, 0x3e, 0x29, 0xca,
+	0x22, 0x7a, 0x79, 0x05, 0xa1, 0xc1, 0xb0, 0xdf, 0xf4, 0x0a, 0x30, 0x2c, 0x8b, 0x60, 0xdf, 0x17,
+	0x97, 0x61, 0x38, 0xa4, 0x37, 0xab, 0xeb, 0x59, 0x38, 0x6a, 0x11, 0x96, 0xf4, 0x79, 0x3a, 0xa6,
+	0x99, 0xc0, 0x4d, 0x00, 0xd3, 0xa3, 0x6e, 0x1c, 0x75, 0x01, 0x4b, 0x7a, 0x81, 0x53, 0xe8, 0xe7,
+	0xf7, 0x01, 0xd9, 0xae, 0x69, 0x10, 0x97, 0x69, 0x3f, 0x19, 0x39, 0x96, 0x62, 0x5f, 0x44, 0xfc,
+	0xa0, 0xf1, 0xdd, 0x0b, 0x30, 0x4f, 0x6c, 0xf2, 0x3a, 0x1f, 0xa8, 0x3f, 0x65, 0x69, 0xc3, 0x50,
+	0xa0, 0x2a, 0x14, 0x86, 0x5d, 0x89, 0x29, 0x39, 0x48, 0x34, 0x23, 0xbc, 0x6e, 0xa2, 0x59, 0xea,
+	0x5d, 0x58, 0x1c, 0xe9, 0x59, 0x4c, 0x52, 0x93, 0xfa, 0x00, 0xd0, 0x78, 0x13, 0x82, 0x2a, 0x2a,
+	0xec, 0x5e, 0x48, 0x2c, 0xb7, 0x0d, 0x87, 0x6a, 0x1d, 0x0a, 0x51, 0x8b, 0x81, 0x7a, 0x66, 0xf4,
+	0xfe, 0x14, 0x5c, 0x87, 0x04, 0xca, 0x84, 0x67, 0xbe, 0xdc, 0xd9, 0xca, 0x7a, 0x38, 0x54, 0x9b,
+	0x30, 0x2f, 0x4a, 0xfa, 0x23, 0x2d, 0x6d, 0xe9, 0xf5, 0x5a, 0xda, 0x77, 0x61, 0x5e, 0x74, 0x20,
+	0x68, 0x3e, 0x10, 0x75, 0x1b, 0xf8, 0x05, 0x1e, 0x8d, 0xd5, 0x07, 0x20, 0x8f, 0x76, 0x19, 0xa6,
+	0xe2, 0x5f, 0xf0, 0x0b, 0x3b, 0x6c, 0x1b, 0x4c, 0xbe, 0x9d, 0xc2, 0x0c, 0x38, 0xf3, 0xeb, 0x66,
+	0xc0, 0xf1, 0xcc, 0x25, 0x9b, 0xcc, 0x5c, 0xd4, 0x5f, 0x49, 0x50, 0x4e, 0x34, 0x1e, 0x52, 0x16,
+	0x0f, 0x4f, 0x34, 0x33, 0x31, 0x55, 0xcf, 0x26, 0x52, 0xf5, 0x30, 0xe3, 0xce, 0x7d, 0x47, 0xc6,
+	0x3d, 0x7b, 0xd1, 0x8c, 0x9b, 0x1e, 0xb0, 0xe9, 0xb9, 0x81, 0x61, 0x06, 0x3c, 0x8d, 0xd7, 0xc3,
+	0x61, 0x42, 0xb6, 0xf9, 0x11, 0xd9, 0xfe, 0x4c, 0xa2, 0x96, 0x99, 0xec, 0x79, 0x4c, 0x96, 0xae,
+	0x0a, 0xc5, 0xb0, 0x39, 0x42, 0xc5, 0xe1, 0xaf, 0x97, 0xd5, 0x69, 0x6d, 0x15, 0xdb, 0x73, 0xf5,
+	0xf8, 0x9c, 0xa9, 0x4a, 0x6e, 0x41, 0x39, 0xd1, 0x3e, 0xa1, 0xda, 0x64, 0x89, 0xb9, 0xf0, 0x0f,
+	0x96, 0x8f, 0xf3, 0xcb, 0x2b, 0x13, 0x5d, 0x5e, 0xd3, 0x18, 0xfe, 0x04, 0x4a, 0xf1, 0x26, 0x4a,
+	0x8a, 0x54, 0x71, 0x0e, 0x99, 0x11, 0x0e, 0x7f, 0x2c, 0x41, 0x31, 0xd6, 0x3f, 0x79, 0x23, 0xe1,
+	0xec, 0x01, 0x93, 0x20, 0xcb, 0x94, 0xb7, 0x32, 0xb9, 0xa8, 0xbc, 0x5f, 0x33, 0x1c, 0x1a, 0x59,
+	0xa8, 0x84, 0xea, 0x36, 0x94, 0x13, 0xad, 0x17, 0xf4, 0x23, 0x98, 0xe5, 0x0d, 0x16, 0x69, 0x4a,
+	0x8f, 0x60, 0x98, 0x3f, 0x85, 0x25, 0x03, 0x36, 0x47, 0x7d, 0x1f, 0xca, 0x89, 0xe6, 0x4b, 0x32,
+	0x9a, 0x4b, 0xa3, 0xd1, 0xfc, 0x57, 0x12, 0x2c, 0x8e, 0xb4, 0x57, 0xe2, 0x89, 0x9b, 0x94, 0x48,
+	0xdc, 0xa8, 0xa9, 0xd3, 0x24, 0x02, 0x13, 0xa1, 0x48, 0x31, 0x1a, 0x51, 0x5b, 0x76, 0x8a, 0xda,
+	0xd2, 0x13, 0xa1, 0x0f, 0x20, 0x77, 0xec, 0x45, 0xc9, 0xef, 0x44, 0xa1, 0xc5, 0x06, 0x77, 0x3c,
+	0x9a, 0x03, 0x53, 0x30, 0xba, 0x0e, 0x05, 0xc7, 0x3b, 0xed, 0x1e, 0x38, 0x9e, 0xc7, 0xff, 0xda,
+	0x23, 0xaf, 0xe7, 0x1d, 0xef, 0x74, 0x83, 0x8e, 0xd5, 0x77, 0x61, 0x71, 0xa4, 0xcf, 0x93, 0x2e,
+	0x9a, 0xfa, 0x15, 0x2c, 0x24, 0x7b, 0x38, 0xdf, 0x69, 0x0b, 0x37, 0xa0, 0x20, 0x7a, 0x3c, 0xd8,
+	0x62, 0xfa, 0xc8, 0xeb, 0x43, 0xc2, 0x54, 0xbb, 0xfd, 0x1f, 0x09, 0x8a, 0xb1, 0x26, 0xcf, 0x94,
+	0xf7, 0x08, 0xd5, 0x38, 0x2b, 0x5d, 0x0b, 0x83, 0xd3, 0xc5, 0xe8, 0x42, 0x4f, 0xb5, 0xe1, 0x9b,
+	0x31, 0x37, 0xf1, 0xcd, 0x88, 0x34, 0xf6, 0x77, 0x01, 0x16, 0x6b, 0x03, 0xf1, 0x82, 0xc2, 0xed,
+	0xe9, 0xf5, 0x48, 0xb6, 0xdf, 0xb0, 0xc6, 0x15, 0x4e, 0x1d, 0x56, 0x22, 0xe7, 0x26, 0x55, 0x22,
+	0xd5, 0x3d, 0x58, 0x1c, 0xe1, 0xf0, 0x26, 0xdc, 0x4c, 0xbd, 0x07, 0x85, 0xa8, 0xcb, 0x35, 0xed,
+	0x45, 0xb7, 0x47, 0x6f, 0xbf, 0x64, 0xd3, 0xea, 0x4d, 0x2c, 0xff, 0x33, 0x09, 0xd0, 0x78, 0x2b,
+	0xeb, 0xfb, 0x4b, 0x06, 0xd1, 0x6d, 0x28, 0x13, 0xdc, 0xf3, 0x48, 0x10, 0xa6, 0x3c, 0x3c, 0x6d,
+	0x2a, 0x71, 0xa2, 0xa8, 0xb2, 0x9a, 0x54, 0xd8, 0x64, 0xd3, 0xeb, 0xf5, 0x76, 0x34, 0xcd, 0x7c,
+	0xff, 0x45, 0x82, 0xa5, 0xb1, 0xc6, 0xd8, 0xe8, 0x43, 0x5d, 0x1a, 0x7b, 0xa8, 0xbf, 0x91, 0xf2,
+	0x43, 0xb8, 0xeb, 0xdc, 0x45, 0xde, 0x0a, 0xb3, 0xe3, 0x6f, 0x05, 0x0f, 0x96, 0xc6, 0x7a, 0x6f,
+	0xd4, 0x93, 0x05, 0x26, 0x32, 0x87, 0x21, 0x61, 0x94, 0x69, 0x66, 0x8c, 0x29, 0x55, 0x96, 0xf8,
+	0x2b, 0x0c, 0x8b, 0x6d, 0x3d, 0xaf, 0x47, 0x63, 0xf5, 0x63, 0xb8, 0x34, 0xa1, 0x25, 0x37, 0xca,
+	0x54, 0x1a, 0xdf, 0xe9, 0x3e, 0x2c, 0x24, 0x5b, 0x6e, 0xdf, 0xc3, 0x49, 0xfe, 0x83, 0x04, 0x4b,
+	0x63, 0x5d, 0x38, 0x1a, 0x46, 0xf7, 0x8d, 0xc0, 0x3c, 0x0a, 0xc3, 0x28, 0x1b, 0xb0, 0xec, 0x92,
+	0x78, 0x5f, 0x61, 0x33, 0x3c, 0xba, 0x70, 0x28, 0x42, 0x76, 0x36, 0x0a, 0xd9, 0x17, 0xb9, 0xed,
+	0xe3, 0xbb, 0x9a, 0x1d, 0x29, 0x23, 0xc9, 0x90, 0xf5, 0x1c, 0x4b, 0x5c, 0xe7, 0xf4, 0xa7, 0xfa,
+	0xd7, 0x12, 0x0c, 0xdb, 0x79, 0x29, 0xfb, 0x4b, 0x8b, 0x4d, 0x14, 0xdd, 0x1f, 0x60, 0x12, 0x16,
+	0xf8, 0xd8, 0xe0, 0x42, 0x7b, 0x8c, 0x5e, 0xf7, 0xb3, 0x93, 0x5e, 0xf7, 0xea, 0xdf, 0x4b, 0x10,
+	0x6b, 0x09, 0xa6, 0xec, 0xea, 0x22, 0x09, 0xc3, 0x27, 0xa2, 0x30, 0xc1, 0x53, 0x86, 0x3b, 0xe9,
+	0x0d, 0x43, 0xfe, 0x0e, 0x8d, 0xd5, 0x27, 0x2e, 0xf0, 0x6a, 0xa5, 0x17, 0xd5, 0xd2, 0x58, 0xbf,
+	0xf1, 0x8d, 0x24, 0x3a, 0xd4, 0x22, 0xfa, 0xa4, 0x17, 0xb6, 0x5e, 0xa8, 0x45, 0xf0, 0xe1, 0x05,
+	0xde, 0xec, 0x27, 0xb0, 0x90, 0x6c, 0x57, 0xbe, 0x91, 0x1d, 0x8d, 0xac, 0x9b, 0x1d, 0x5f, 0xf7,
+	0xff, 0x24, 0x28, 0x77, 0x46, 0xfa, 0x98, 0xf1, 0xb2, 0x50, 0x65, 0x5a, 0x27, 0x34, 0xa6, 0x79,
+	0x14, 0xab, 0x29, 0x27, 0x53, 0xd7, 0x6c, 0xca, 0xbb, 0x3b, 0x37, 0x45, 0xa2, 0xd9, 0x0b, 0xf9,
+	0xc9, 0xdc, 0x88, 0x9f, 0x2c, 0x43, 0xde, 0xf4, 0x08, 0xc1, 0x66, 0xe0, 0xb3, 0xa4, 0xbf, 0xa4,
+	0x47, 0x63, 0xea, 0x0d, 0xa2, 0xcb, 0x9a, 0xe7, 0xde, 0xc0, 0x47, 0xea, 0x1f, 0xc1, 0x1c, 0xef,
+	0xc9, 0x7e, 0x7f, 0x9d, 0xa4, 0x69, 0x25, 0x62, 0x75, 0x03, 0xf2, 0x61, 0x6f, 0x37, 0xb6, 0x47,
+	0x29, 0xbe, 0xc7, 0x0b, 0x85, 0xdf, 0x5f, 0x48, 0x30, 0xc7, 0x9b, 0xb2, 0xcc, 0x0c, 0xd9, 0xaf,
+	0x90, 0x4f, 0x38, 0x7c, 0x23, 0xc2, 0xa8, 0x50, 0xe2, 0x7f, 0x92, 0x40, 0x12, 0x2e, 0x16, 0xa7,
+	0xd1, 0xf8, 0x61, 0x7a, 0xae, 0x65, 0xc7, 0x82, 0xce, 0x90, 0xa0, 0x7e, 0x40, 0xf3, 0xfb, 0x58,
+	0x17, 0x79, 0x8c, 0xa5, 0x34, 0xce, 0x72, 0xed, 0x4f, 0x25, 0x28, 0x44, 0x7f, 0xee, 0x8f, 0x3e,
+	0x84, 0xb7, 0xb6, 0xb4, 0x67, 0xdd, 0x76, 0x7d, 0x53, 0xdb, 0xd1, 0xba, 0x7b, 0xcd, 0xf6, 0xae,
+	0x56, 0x6f, 0x6c, 0x34, 0xb4, 0x75, 0x79, 0x66, 0x59, 0x39, 0x3b, 0xaf, 0x5c, 0x8e, 0xa0, 0x7b,
+	0xae, 0xdf, 0xc3, 0xa6, 0x7d, 0x60, 0x63, 0x0b, 0xdd, 0x06, 0x14, 0x9b, 0xa5, 0xad, 0x3f, 0x7e,
+	0xf2, 0xe4, 0xd1, 0x0f, 0x65, 0x69, 0xb9, 0x78, 0x76, 0x5e, 0x99, 0xd7, 0x2c, 0x36, 0x44, 0xd7,
+	0x61, 0x21, 0x06, 0x6a, 0xef, 0x3c, 0x96, 0x33, 0xcb, 0xf3, 0x67, 0xe7, 0x95, 0x6c, 0x7b, 0xe7,
+	0xf1, 0xda, 0x9f, 0xe7, 0x20, 0xa7, 0x7b, 0x0e, 0x46, 0xef, 0x80, 0xac, 0xb7, 0xb6, 0x47, 0x97,
+	0xbe, 0x74, 0x76, 0x5e, 0x59, 0xa4, 0xdf, 0xe3, 0xab, 0xae, 0x42, 0x99, 0x41, 0x77, 0x1a, 0xcd,
+	0x46, 0xbb, 0xa3, 0x3f, 0x93, 0xa5, 0xe5, 0xd2, 0xd9, 0x79, 0x25, 0xbf, 0x63, 0xbb, 0x54, 0xbc,
+	0x01, 0xba, 0x0b, 0x45, 0x06, 0xd0, 0xb5, 0xcf, 0x1a, 0xad, 0xa6, 0x9c, 0x59, 0xbe, 0x7c, 0x76,
+	0x5e, 0x91, 0x75, 0xf6, 0x68, 0x5e, 0xc7, 0xd4, 0x0c, 0xd9, 0xe1, 0x84, 0x7c, 0x28, 0x8c, 0xf1,
+	0xc9, 0x72, 0x3e, 0x3c, 0x5e, 0x91, 0x41, 0x04, 0xd0, 0x7e, 0xbb, 0xbe, 0x59, 0x6d, 0x7e, 0xa6,
+	0xc9, 0x39, 0x0e, 0xd0, 0x5e, 0xf0, 0xbf, 0x18, 0x44, 0xb7, 0xa0, 0xc0, 0x00, 0xb5, 0x6a, 0x73,
+	0x4b, 0x9e, 0x5d, 0x46, 0x67, 0xe7, 0x95, 0x85, 0x36, 0x0e, 0x02, 0x07, 0xd3, 0x05, 0x6a, 0x86,
+	0xfb, 0x1c, 0xdd, 0x13, 0x7b, 0xd1, 0x9a, 0x9d, 0x46, 0xe7, 0x99, 0x3c, 0xb7, 0x7c, 0xe5, 0xec,
+	0xbc, 0xb2, 0xb4, 0x85, 0x07, 0xda, 0xb1, 0x1d, 0x04, 0xb6, 0x7b, 0xa8, 0xf1, 0x10, 0x7b, 0x13,
+	0x4a, 0x0c, 0x57, 0xdd, 0x5b, 0x6f, 0x74, 0x5a, 0xba, 0x3c, 0xcf, 0x95, 0x58, 0xed, 0x5b, 0x36,
+	0x7d, 0x98, 0xdf, 0x86, 0x45, 0xf6, 0xb9, 0xd3, 0xd8, 0xd1, 0xb6, 0x34, 0x6d, 0x57, 0xd3, 0xe5,
+	0xfc, 0xf2, 0xc2, 0xd9, 0x79, 0x05, 0x3a, 0xf6, 0x31, 0x7e, 0x8e, 0x71, 0x0f, 0x13, 0x74, 0x1f,
+	0x10, 0x03, 0xd1, 0x68, 0x31, 0x94, 0xaa, 0xb0, 0x2c, 0x9f, 0x9d, 0x57, 0x4a, 0x94, 0x18, 0x49,
+	0x96, 0x40, 0x46, 0xe2, 0xc1, 0x10, 0x19, 0x89, 0xf8, 0xb6, 0xd0, 0xc1, 0x53, 0x4d, 0xa7, 0x87,
+	0xa2, 0xcb, 0x45, 0xae, 0xcd, 0x78, 0x4e, 0x2a, 0x3a, 0x19, 0xc0, 0x59, 0xb6, 0xf6, 0xf4, 0x8e,
+	0x5c, 0x5a, 0x2e, 0x9c, 0x9d, 0x57, 0x66, 0xeb, 0x5e, 0x9f, 0x04, 0xe8, 0x8e, 0xf8, 0xd4, 0xea,
+	0x6c, 0x6a, 0xba, 0x5c, 0xe6, 0x0c, 0x5a, 0xc1, 0x11, 0x26, 0x34, 0x6d, 0xb7, 0x83, 0x3e, 0x33,
+	0xc8, 0x7f, 0x96, 0x60, 0x8e, 0x97, 0x23, 0xd0, 0xfb, 0x80, 0xda, 0x5a, 0xbd, 0xd3, 0xd2, 0x47,
+	0xcc, 0x81, 0xe9, 0x8e, 0x63, 0xe2, 0x06, 0x71, 0x1d, 0x4a, 0x02, 0xbe, 0xdb, 0xfa, 0x42, 0xd3,
+	0x65, 0x89, 0x2f, 0xbe, 0xeb, 0x9d, 0x62, 0x12, 0xfb, 0xd8, 0xee, 0x68, 0xda, 0xb6, 0x9c, 0xe1,
+	0x1f, 0xdb, 0x01, 0xc6, 0x0e, 0xba, 0x09, 0x65, 0xf1, 0xb1, 0xae, 0xed, 0x68, 0xcd, 0x8e, 0x9c,
+	0x5d, 0x86, 0xb3, 0xf3, 0xca, 0x5c, 0x9d, 0x1d, 0x20, 0xba, 0x0d, 0xb2, 0xf8, 0x5c, 0xdd, 0xde,
+	0xa3, 0xe6, 0xb6, 0xb7, 0x23, 0xe7, 0x96, 0xcb, 0x67, 0xe7, 0x95, 0x42, 0xd5, 0xe9, 0x1f, 0xdb,
+	0xae, 0xdd, 0x3f, 0x5e, 0xfb, 0xb9, 0x04, 0xb3, 0xac, 0xe7, 0x84, 0xde, 0x85, 0xa5, 0x76, 0xa7,
+	0xfa, 0xd9, 0xa8, 0x11, 0x33, 0x71, 0x19, 0x22, 0xbe, 0xe9, 0x0a, 0x14, 0x38, 0x78, 0x57, 0xd7,
+	0x64, 0x69, 0x79, 0xe9, 0xec, 0xbc, 0x52, 0xde, 0x25, 0xac, 0xb9, 0x26, 0x32, 0xb8, 0x3b, 0x50,
+	0xe4, 0x88, 0x8d, 0x46, 0xb3, 0x4a, 0x37, 0xce, 0xbc, 0x61, 0xc3, 0x76, 0x0d, 0x27, 0x81, 0x92,
+	0x39, 0xaa, 0xba, 0xfe, 0xf9, 0x5e, 0xbb, 0x23, 0xa4, 0x60, 0xa6, 0x51, 0xb5, 0xbe, 0xea, 0xfb,
+	0xcc, 0xd6, 0xd7, 0x0c, 0xc8, 0xb5, 0x6d, 0x8b, 0xb9, 0x59, 0xbb, 0xb1, 0x3e, 0xd1, 0xcd, 0xe8,
+	0xf7, 0xf8, 0x06, 0xaf, 0x40, 0x9e, 0x41, 0x6b, 0x7b, 0xd4, 0xc3, 0x98, 0xc7, 0xd6, 0xfa, 0x03,
+	0x74, 0x15, 0x0a, 0x8c, 0xdc, 0xd6, 0xb6, 0xe9, 0x9e, 0xf2, 0x67, 0xe7, 0x95, 0x5c, 0x1b, 0x3b,
+	0xce, 0xda, 0x3f, 0x85, 0x29, 0x14, 0x0d, 0x62, 0xf4, 0x42, 0xe9, 0xe8, 0xd5, 0x75, 0xad, 0xbb,
+	0xd5, 0x68, 0xae, 0x4f, 0xba, 0x50, 0x22, 0x68, 0x7c, 0xcd, 0x5b, 0xb0, 0x14, 0x9b, 0xb5, 0xdd,
+	0x68, 0x77, 0xb4, 0x75, 0x19, 0xf8, 0x99, 0x6c, 0xd3, 0x24, 0xd2, 0xa2, 0xf2, 0xc6, 0x20, 0xb5,
+	0xed, 0x56, 0x7d, 0x4b, 0xbe, 0xcc, 0xe5, 0xad, 0x39, 0x9e, 0xf9, 0x9c, 0xb7, 0x62, 0x6e, 0x03,
+	0x8a, 0xa3, 0x1a, 0xeb, 0xeb, 0x8d, 0xe6, 0x67, 0xf2, 0x15, 0xee, 0x54, 0xe2, 0xad, 0xbe, 0xf6,
+	0x87, 0x50, 0x8c, 0x95, 0x99, 0xd0, 0x3d, 0x90, 0x75, 0xad, 0xdd, 0xd1, 0x1b, 0xf5, 0x4e, 0xa3,
+	0xd5, 0xec, 0x36, 0x5b, 0x4d, 0x4d, 0x9e, 0xe1, 0x2e, 0xb1, 0xe7, 0x86, 0x25, 0x28, 0x6c, 0xa1,
+	0x7b, 0x70, 0x29, 0x8e, 0xa3, 0xeb, 0x50, 0xe6, 0x12, 0x37, 0x8c, 0xa6, 0x37, 0x7c, 0xde, 0x2f,
+	0xc6, 0x71, 0x7b, 0x6d, 0x2d, 0x34, 0xbe, 0xa6, 0xb7, 0xe7, 0xe3, 0x35, 0x9a, 0xde, 0x0d, 0x2b,
+	0x35, 0xe8, 0x23, 0xb8, 0xda, 0xde, 0xab, 0x75, 0x6b, 0xd5, 0xed, 0x6a, 0xb3, 0x3e, 0x7a, 0x42,
+	0xd7, 0xce, 0xce, 0x2b, 0x57, 0x86, 0xe0, 0xb8, 0xce, 0x1e, 0xc2, 0xe5, 0xf8, 0xbc, 0xc8, 0xef,
+	0x25, 0xee, 0x2e, 0xa1, 0xcf, 0x57, 0x4f, 0x0c, 0xdb, 0x61, 0x8f, 0xd3, 0xf7, 0xe1, 0x52, 0x7c,
+	0x42, 0xb8, 0x7f, 0x71, 0x4d, 0x8a, 0xdd, 0x47, 0xf0, 0xb5, 0xbf, 0x95, 0xa0, 0x18, 0xab, 0x8b,
+	0xa0, 0x4f, 0x40, 0x11, 0xfa, 0xec, 0xee, 0xb4, 0xc6, 0x4c, 0x69, 0xf9, 0xec, 0xbc, 0xf2, 0x56,
+	0x0c, 0x1e, 0xdf, 0xe9, 0x1a, 0x5c, 0x1e, 0x99, 0xd9, 0xd8, 0x68, 0xe9, 0x3b, 0xb2, 0x14, 0x2a,
+	0xd9, 0x3e, 0xf0, 0xc8, 0x31, 0xef, 0x28, 0xbe, 0x03, 0x57, 0x13, 0xd8, 0xdd, 0xea, 0xb3, 0x6e,
+	0xb5, 0x4d, 0x4f, 0x52, 0xce, 0xf0, 0x5b, 0x78, 0xd7, 0x18, 0x54, 0xfd, 0x9a, 0x6d, 0xad, 0xfd,
+	0x77, 0x06, 0xe4, 0xd1, 0xf4, 0x15, 0xd5, 0xe0, 0x66, 0x9d, 0x8a, 0xb7, 0xbd, 0x5d, 0x65, 0xda,
+	0x9f, 0x60, 0x86, 0xab, 0x67, 0xe7, 0x95, 0xeb, 0xa3, 0x13, 0xe3, 0xfb, 0xfd, 0x21, 0xdc, 0x1a,
+	0xe7, 0xd1, 0x64, 0xbf, 0xab, 0xdb, 0xdd, 0xd6, 0xc6, 0x46, 0x5b, 0xeb, 0xc8, 0x12, 0xbf, 0xf6,
+	0x9b, 0x8c, 0x83, 0xe1, 0x88, 0x1e, 0xd1, 0x07, 0xb0, 0x32, 0x3e, 0x75, 0xbb, 0x55, 0x1f, 0xce,
+	0xcb, 0x2c, 0x2f, 0x9e, 0x9d, 0x57, 0x8a, 0xdb, 0x9e, 0x19, 0x4d, 0xfa, 0x01, 0x5c, 0x1d, 0x9f,
+	0xa4, 0x3d, 0xe5, 0x1e, 0xcd, 0x7c, 0x54, 0x3b, 0xc1, 0x6e, 0xd0, 0xc4, 0xfd, 0x80, 0x18, 0x0e,
+	0x8d, 0x1a, 0x1f, 0xc2, 0xf5, 0xf1, 0x19, 0xf5, 0x96, 0xbe, 0xdb, 0xd2, 0xab, 0x1d, 0x1a, 0xaf,
+	0xd8, 0xac, 0xba, 0x47, 0x7a, 0x1e, 0x31, 0x02, 0x2c, 0xd6, 0x79, 0x32, 0x69, 0xd6, 0xd3, 0xd6,
+	0xf6, 0x5e, 0xb3, 0x53, 0xd5, 0x9f, 0xc9, 0xb3, 0xe2, 0x86, 0x17, 0xc9, 0xfc, 0xa0, 0xc6, 0x5e,
+	0xd8, 0xc1, 0xda, 0xcf, 0x33, 0x50, 0x8a, 0x27, 0xaa, 0xe8, 0x53, 0xb8, 0xd6, 0xd1, 0xab, 0xcd,
+	0xf6, 0x86, 0xa6, 0x4f, 0xd2, 0xef, 0xf5, 0xb3, 0xf3, 0xca, 0xd5, 0xf8, 0x84, 0xb8, 0x6e, 0xdf,
+	0x03, 0x25, 0x39, 0xb7, 0xbd, 0x57, 0xaf, 0x6b, 0xed, 0x36, 0x0d, 0xd8, 0x12, 0x77, 0xe7, 0x76,
+	0xdf, 0x34, 0x45, 0x59, 0xf0, 0x3e, 0xbb, 0x4d, 0x62, 0xe8, 0xf5, 0xc6, 0xd3, 0x46, 0x9b, 0x07,
+	0x77, 0x66, 0x0c, 0xeb, 0xf6, 0x89, 0x3d, 0x19, 0xf9, 0xf9, 0xde, 0x7a, 0xa3, 0xde, 0xa8, 0x6e,
+	0x87, 0xd1, 0xfd, 0xf3, 0xbe, 0x65, 0x9b, 0xb6, 0xe1, 0xa0, 0x7b, 0x70, 0x25, 0x89, 0xd4, 0xb5,
+	0x6d, 0xad, 0xda, 0xa6, 0x5a, 0x63, 0xb7, 0x84, 0x48, 0xa9, 0xc6, 0x77, 0x5a, 0x6f, 0xe9, 0xba,
+	0xc6, 0x7c, 0x5a, 0x9e, 0xe5, 0x3b, 0xad, 0xf3, 0xa4, 0x98, 0x86, 0xc2, 0x47, 0x5f, 0xff, 0xd7,
+	0xca, 0xcc, 0x2f, 0x5e, 0xad, 0x48, 0xbf, 0x7c, 0xb5, 0x22, 0x7d, 0xfd, 0x6a, 0x45, 0xfa, 0xcf,
+	0x57, 0x2b, 0xd2, 0x5f, 0x7e, 0xb3, 0x32, 0xf3, 0xf5, 0x37, 0x2b, 0x33, 0xff, 0xf1, 0xcd, 0xca,
+	0xcc, 0x97, 0x8b, 0x23, 0xff, 0xdc, 0xb9, 0x3f, 0xc7, 0xfe, 0xbf, 0xe4, 0x83, 0xff, 0x0f, 0x00,
+	0x00, 0xff, 0xff, 0x04, 0xcd, 0x04, 0x11, 0xf6, 0x39, 0x00, 0x00,
 }
 
 func (this *PublicKey) Equal(that interface{}) bool {
@@ -3114,14 +6416,14 @@ func (this *Operation_CloseDay) Equal(that interface{}) bool {
 	}
 	return true
 }
-func (this *Operation_SettleTrade) Equal(that interface{}) bool {
+func (this *Operation_RecordTrade) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
 	}
 
-	that1, ok := that.(*Operation_SettleTrade)
+	that1, ok := that.(*Operation_RecordTrade)
 	if !ok {
-		that2, ok := that.(Operation_SettleTrade)
+		that2, ok := that.(Operation_RecordTrade)
 		if ok {
 			that1 = &that2
 		} else {
@@ -3133,7 +6435,7 @@ func (this *Operation_SettleTrade) Equal(that interface{}) bool {
 	} else if this == nil {
 		return false
 	}
-	if !this.SettleTrade.Equal(that1.SettleTrade) {
+	if !this.RecordTrade.Equal(that1.RecordTrade) {
 		return false
 	}
 	return true
@@ -3326,6 +6628,822 @@ func (this *Operation_SetProtocolVersion) Equal(that interface{}) bool {
 		return false
 	}
 	if !this.SetProtocolVersion.Equal(that1.SetProtocolVersion) {
+		return false
+	}
+	return true
+}
+func (this *Operation_SetPolicy) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_SetPolicy)
+	if !ok {
+		that2, ok := that.(Operation_SetPolicy)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.SetPolicy.Equal(that1.SetPolicy) {
+		return false
+	}
+	return true
+}
+func (this *Operation_Prepare) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_Prepare)
+	if !ok {
+		that2, ok := that.(Operation_Prepare)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Prepare.Equal(that1.Prepare) {
+		return false
+	}
+	return true
+}
+func (this *Operation_Approve) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_Approve)
+	if !ok {
+		that2, ok := that.(Operation_Approve)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Approve.Equal(that1.Approve) {
+		return false
+	}
+	return true
+}
+func (this *Operation_WithdrawPrepared) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_WithdrawPrepared)
+	if !ok {
+		that2, ok := that.(Operation_WithdrawPrepared)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.WithdrawPrepared.Equal(that1.WithdrawPrepared) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RecoverKeys) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RecoverKeys)
+	if !ok {
+		that2, ok := that.(Operation_RecoverKeys)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RecoverKeys.Equal(that1.RecoverKeys) {
+		return false
+	}
+	return true
+}
+func (this *Operation_ChangeAccount) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_ChangeAccount)
+	if !ok {
+		that2, ok := that.(Operation_ChangeAccount)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ChangeAccount.Equal(that1.ChangeAccount) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RestrictAccount) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RestrictAccount)
+	if !ok {
+		that2, ok := that.(Operation_RestrictAccount)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RestrictAccount.Equal(that1.RestrictAccount) {
+		return false
+	}
+	return true
+}
+func (this *Operation_MergeAccounts) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_MergeAccounts)
+	if !ok {
+		that2, ok := that.(Operation_MergeAccounts)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.MergeAccounts.Equal(that1.MergeAccounts) {
+		return false
+	}
+	return true
+}
+func (this *Operation_CloseAccount) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_CloseAccount)
+	if !ok {
+		that2, ok := that.(Operation_CloseAccount)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.CloseAccount.Equal(that1.CloseAccount) {
+		return false
+	}
+	return true
+}
+func (this *Operation_MoveHolding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_MoveHolding)
+	if !ok {
+		that2, ok := that.(Operation_MoveHolding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.MoveHolding.Equal(that1.MoveHolding) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RegisterOrder) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RegisterOrder)
+	if !ok {
+		that2, ok := that.(Operation_RegisterOrder)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RegisterOrder.Equal(that1.RegisterOrder) {
+		return false
+	}
+	return true
+}
+func (this *Operation_WithdrawOrder) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_WithdrawOrder)
+	if !ok {
+		that2, ok := that.(Operation_WithdrawOrder)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.WithdrawOrder.Equal(that1.WithdrawOrder) {
+		return false
+	}
+	return true
+}
+func (this *Operation_AnnounceBidding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_AnnounceBidding)
+	if !ok {
+		that2, ok := that.(Operation_AnnounceBidding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.AnnounceBidding.Equal(that1.AnnounceBidding) {
+		return false
+	}
+	return true
+}
+func (this *Operation_ConcludeBidding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_ConcludeBidding)
+	if !ok {
+		that2, ok := that.(Operation_ConcludeBidding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ConcludeBidding.Equal(that1.ConcludeBidding) {
+		return false
+	}
+	return true
+}
+func (this *Operation_SuspendTrading) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_SuspendTrading)
+	if !ok {
+		that2, ok := that.(Operation_SuspendTrading)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.SuspendTrading.Equal(that1.SuspendTrading) {
+		return false
+	}
+	return true
+}
+func (this *Operation_StateTotals) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_StateTotals)
+	if !ok {
+		that2, ok := that.(Operation_StateTotals)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.StateTotals.Equal(that1.StateTotals) {
+		return false
+	}
+	return true
+}
+func (this *Operation_Reconcile) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_Reconcile)
+	if !ok {
+		that2, ok := that.(Operation_Reconcile)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Reconcile.Equal(that1.Reconcile) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RepayReceivable) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RepayReceivable)
+	if !ok {
+		that2, ok := that.(Operation_RepayReceivable)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RepayReceivable.Equal(that1.RepayReceivable) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RecordVerification) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RecordVerification)
+	if !ok {
+		that2, ok := that.(Operation_RecordVerification)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RecordVerification.Equal(that1.RecordVerification) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RecordDeduction) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RecordDeduction)
+	if !ok {
+		that2, ok := that.(Operation_RecordDeduction)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RecordDeduction.Equal(that1.RecordDeduction) {
+		return false
+	}
+	return true
+}
+func (this *Operation_SurrenderOnBehalf) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_SurrenderOnBehalf)
+	if !ok {
+		that2, ok := that.(Operation_SurrenderOnBehalf)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.SurrenderOnBehalf.Equal(that1.SurrenderOnBehalf) {
+		return false
+	}
+	return true
+}
+func (this *Operation_DecideApplication) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_DecideApplication)
+	if !ok {
+		that2, ok := that.(Operation_DecideApplication)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.DecideApplication.Equal(that1.DecideApplication) {
+		return false
+	}
+	return true
+}
+func (this *Operation_WithdrawApplication) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_WithdrawApplication)
+	if !ok {
+		that2, ok := that.(Operation_WithdrawApplication)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.WithdrawApplication.Equal(that1.WithdrawApplication) {
+		return false
+	}
+	return true
+}
+func (this *Operation_ForceSurrender) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_ForceSurrender)
+	if !ok {
+		that2, ok := that.(Operation_ForceSurrender)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ForceSurrender.Equal(that1.ForceSurrender) {
+		return false
+	}
+	return true
+}
+func (this *Operation_RegisterReduction) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_RegisterReduction)
+	if !ok {
+		that2, ok := that.(Operation_RegisterReduction)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.RegisterReduction.Equal(that1.RegisterReduction) {
+		return false
+	}
+	return true
+}
+func (this *Operation_TradeCCER) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_TradeCCER)
+	if !ok {
+		that2, ok := that.(Operation_TradeCCER)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.TradeCCER.Equal(that1.TradeCCER) {
+		return false
+	}
+	return true
+}
+func (this *Operation_CancelCCER) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_CancelCCER)
+	if !ok {
+		that2, ok := that.(Operation_CancelCCER)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.CancelCCER.Equal(that1.CancelCCER) {
+		return false
+	}
+	return true
+}
+func (this *Operation_CancelVoluntarily) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_CancelVoluntarily)
+	if !ok {
+		that2, ok := that.(Operation_CancelVoluntarily)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.CancelVoluntarily.Equal(that1.CancelVoluntarily) {
+		return false
+	}
+	return true
+}
+func (this *Operation_ApplyCarryOver) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_ApplyCarryOver)
+	if !ok {
+		that2, ok := that.(Operation_ApplyCarryOver)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ApplyCarryOver.Equal(that1.ApplyCarryOver) {
+		return false
+	}
+	return true
+}
+func (this *Operation_TransferByLaw) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_TransferByLaw)
+	if !ok {
+		that2, ok := that.(Operation_TransferByLaw)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.TransferByLaw.Equal(that1.TransferByLaw) {
+		return false
+	}
+	return true
+}
+func (this *Operation_Freeze) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_Freeze)
+	if !ok {
+		that2, ok := that.(Operation_Freeze)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Freeze.Equal(that1.Freeze) {
+		return false
+	}
+	return true
+}
+func (this *Operation_Unfreeze) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_Unfreeze)
+	if !ok {
+		that2, ok := that.(Operation_Unfreeze)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Unfreeze.Equal(that1.Unfreeze) {
+		return false
+	}
+	return true
+}
+func (this *Operation_Pledge) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_Pledge)
+	if !ok {
+		that2, ok := that.(Operation_Pledge)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Pledge.Equal(that1.Pledge) {
+		return false
+	}
+	return true
+}
+func (this *Operation_ReleasePledge) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Operation_ReleasePledge)
+	if !ok {
+		that2, ok := that.(Operation_ReleasePledge)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.ReleasePledge.Equal(that1.ReleasePledge) {
 		return false
 	}
 	return true
@@ -3552,6 +7670,18 @@ func (this *ProvenKey) Equal(that interface{}) bool {
 	if !bytes.Equal(this.Proof, that1.Proof) {
 		return false
 	}
+	if this.Rights != that1.Rights {
+		return false
+	}
+	if this.Person != that1.Person {
+		return false
+	}
+	if this.ValidFrom != that1.ValidFrom {
+		return false
+	}
+	if this.ValidUntil != that1.ValidUntil {
+		return false
+	}
 	return true
 }
 func (this *OpenAccount) Equal(that interface{}) bool {
@@ -3592,6 +7722,12 @@ func (this *OpenAccount) Equal(that interface{}) bool {
 		if !this.Keys[i].Equal(&that1.Keys[i]) {
 			return false
 		}
+	}
+	if this.USCC != that1.USCC {
+		return false
+	}
+	if this.Sector != that1.Sector {
+		return false
 	}
 	return true
 }
@@ -3782,6 +7918,15 @@ func (this *IssueAllowances) Equal(that interface{}) bool {
 	if this.Document != that1.Document {
 		return false
 	}
+	if this.Stage != that1.Stage {
+		return false
+	}
+	if !bytes.Equal(this.TableSha256, that1.TableSha256) {
+		return false
+	}
+	if this.Beneficiary != that1.Beneficiary {
+		return false
+	}
 	return true
 }
 func (this *OpenDay) Equal(that interface{}) bool {
@@ -3875,6 +8020,12 @@ func (this *OrderBody) Equal(that interface{}) bool {
 	if this.Day != that1.Day {
 		return false
 	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.Session != that1.Session {
+		return false
+	}
 	return true
 }
 func (this *SignedOrder) Equal(that interface{}) bool {
@@ -3904,14 +8055,14 @@ func (this *SignedOrder) Equal(that interface{}) bool {
 	}
 	return true
 }
-func (this *SettleTrade) Equal(that interface{}) bool {
+func (this *RecordTrade) Equal(that interface{}) bool {
 	if that == nil {
 		return this == nil
 	}
 
-	that1, ok := that.(*SettleTrade)
+	that1, ok := that.(*RecordTrade)
 	if !ok {
-		that2, ok := that.(SettleTrade)
+		that2, ok := that.(RecordTrade)
 		if ok {
 			that1 = &that2
 		} else {
@@ -3939,6 +8090,33 @@ func (this *SettleTrade) Equal(that interface{}) bool {
 		return false
 	}
 	if !this.Sell.Equal(&that1.Sell) {
+		return false
+	}
+	return true
+}
+func (this *OrderName) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*OrderName)
+	if !ok {
+		that2, ok := that.(OrderName)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Reference != that1.Reference {
 		return false
 	}
 	return true
@@ -3971,6 +8149,9 @@ func (this *Surrender) Equal(that interface{}) bool {
 	if this.Year != that1.Year {
 		return false
 	}
+	if this.Application != that1.Application {
+		return false
+	}
 	return true
 }
 func (this *BookOffset) Equal(that interface{}) bool {
@@ -3996,9 +8177,6 @@ func (this *BookOffset) Equal(that interface{}) bool {
 		return false
 	}
 	if this.Year != that1.Year {
-		return false
-	}
-	if this.Tonnes != that1.Tonnes {
 		return false
 	}
 	if this.Cancellation != that1.Cancellation {
@@ -4200,6 +8378,1086 @@ func (this *SetProtocolVersion) Equal(that interface{}) bool {
 		return false
 	}
 	if this.Version != that1.Version {
+		return false
+	}
+	return true
+}
+func (this *SetPolicy) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*SetPolicy)
+	if !ok {
+		that2, ok := that.(SetPolicy)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Operation != that1.Operation {
+		return false
+	}
+	if this.Persons != that1.Persons {
+		return false
+	}
+	return true
+}
+func (this *Prepare) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Prepare)
+	if !ok {
+		that2, ok := that.(Prepare)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if len(this.Operations) != len(that1.Operations) {
+		return false
+	}
+	for i := range this.Operations {
+		if !this.Operations[i].Equal(&that1.Operations[i]) {
+			return false
+		}
+	}
+	return true
+}
+func (this *Approve) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Approve)
+	if !ok {
+		that2, ok := that.(Approve)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.Prepared, that1.Prepared) {
+		return false
+	}
+	return true
+}
+func (this *WithdrawPrepared) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*WithdrawPrepared)
+	if !ok {
+		that2, ok := that.(WithdrawPrepared)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !bytes.Equal(this.Prepared, that1.Prepared) {
+		return false
+	}
+	return true
+}
+func (this *RecoverKeys) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RecoverKeys)
+	if !ok {
+		that2, ok := that.(RecoverKeys)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if len(this.Keys) != len(that1.Keys) {
+		return false
+	}
+	for i := range this.Keys {
+		if !this.Keys[i].Equal(&that1.Keys[i]) {
+			return false
+		}
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *ChangeAccount) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ChangeAccount)
+	if !ok {
+		that2, ok := that.(ChangeAccount)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Name != that1.Name {
+		return false
+	}
+	if this.Region != that1.Region {
+		return false
+	}
+	if this.USCC != that1.USCC {
+		return false
+	}
+	if this.Sector != that1.Sector {
+		return false
+	}
+	if this.Contact != that1.Contact {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *RestrictAccount) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RestrictAccount)
+	if !ok {
+		that2, ok := that.(RestrictAccount)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Restriction != that1.Restriction {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *MergeAccounts) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*MergeAccounts)
+	if !ok {
+		that2, ok := that.(MergeAccounts)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.From != that1.From {
+		return false
+	}
+	if this.To != that1.To {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *CloseAccount) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*CloseAccount)
+	if !ok {
+		that2, ok := that.(CloseAccount)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *MoveHolding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*MoveHolding)
+	if !ok {
+		that2, ok := that.(MoveHolding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.To != that1.To {
+		return false
+	}
+	return true
+}
+func (this *RegisterOrder) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RegisterOrder)
+	if !ok {
+		that2, ok := that.(RegisterOrder)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if !this.Order.Equal(&that1.Order) {
+		return false
+	}
+	return true
+}
+func (this *WithdrawOrder) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*WithdrawOrder)
+	if !ok {
+		that2, ok := that.(WithdrawOrder)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Reference != that1.Reference {
+		return false
+	}
+	return true
+}
+func (this *AnnounceBidding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*AnnounceBidding)
+	if !ok {
+		that2, ok := that.(AnnounceBidding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Session != that1.Session {
+		return false
+	}
+	if this.Seller != that1.Seller {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Mode != that1.Mode {
+		return false
+	}
+	if this.LowFloor != that1.LowFloor {
+		return false
+	}
+	return true
+}
+func (this *ConcludeBidding) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ConcludeBidding)
+	if !ok {
+		that2, ok := that.(ConcludeBidding)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Session != that1.Session {
+		return false
+	}
+	return true
+}
+func (this *SuspendTrading) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*SuspendTrading)
+	if !ok {
+		that2, ok := that.(SuspendTrading)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Suspended != that1.Suspended {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *StateTotals) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*StateTotals)
+	if !ok {
+		that2, ok := that.(StateTotals)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	if this.Trades != that1.Trades {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Amount != that1.Amount {
+		return false
+	}
+	if len(this.Tradable) != len(that1.Tradable) {
+		return false
+	}
+	for i := range this.Tradable {
+		if !this.Tradable[i].Equal(&that1.Tradable[i]) {
+			return false
+		}
+	}
+	if this.Money != that1.Money {
+		return false
+	}
+	return true
+}
+func (this *InstrumentTotal) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*InstrumentTotal)
+	if !ok {
+		that2, ok := that.(InstrumentTotal)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	return true
+}
+func (this *Reconcile) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Reconcile)
+	if !ok {
+		that2, ok := that.(Reconcile)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Day != that1.Day {
+		return false
+	}
+	return true
+}
+func (this *RepayReceivable) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RepayReceivable)
+	if !ok {
+		that2, ok := that.(RepayReceivable)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	return true
+}
+func (this *RecordVerification) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RecordVerification)
+	if !ok {
+		that2, ok := that.(RecordVerification)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if !bytes.Equal(this.ReportSha256, that1.ReportSha256) {
+		return false
+	}
+	return true
+}
+func (this *RecordDeduction) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RecordDeduction)
+	if !ok {
+		that2, ok := that.(RecordDeduction)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *SurrenderOnBehalf) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*SurrenderOnBehalf)
+	if !ok {
+		that2, ok := that.(SurrenderOnBehalf)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Beneficiary != that1.Beneficiary {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Application != that1.Application {
+		return false
+	}
+	return true
+}
+func (this *DecideApplication) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*DecideApplication)
+	if !ok {
+		that2, ok := that.(DecideApplication)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Applicant != that1.Applicant {
+		return false
+	}
+	if this.Application != that1.Application {
+		return false
+	}
+	if this.Approved != that1.Approved {
+		return false
+	}
+	return true
+}
+func (this *WithdrawApplication) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*WithdrawApplication)
+	if !ok {
+		that2, ok := that.(WithdrawApplication)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Application != that1.Application {
+		return false
+	}
+	return true
+}
+func (this *ForceSurrender) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ForceSurrender)
+	if !ok {
+		that2, ok := that.(ForceSurrender)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Entity != that1.Entity {
+		return false
+	}
+	if this.Year != that1.Year {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *RegisterReduction) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*RegisterReduction)
+	if !ok {
+		that2, ok := that.(RegisterReduction)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Batch != that1.Batch {
+		return false
+	}
+	if this.Project != that1.Project {
+		return false
+	}
+	if this.To != that1.To {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	if this.Old != that1.Old {
+		return false
+	}
+	return true
+}
+func (this *TradeCCER) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*TradeCCER)
+	if !ok {
+		that2, ok := that.(TradeCCER)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Batch != that1.Batch {
+		return false
+	}
+	if this.Seller != that1.Seller {
+		return false
+	}
+	if this.Buyer != that1.Buyer {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Price != that1.Price {
+		return false
+	}
+	return true
+}
+func (this *CancelCCER) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*CancelCCER)
+	if !ok {
+		that2, ok := that.(CancelCCER)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Batch != that1.Batch {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.Cancellation != that1.Cancellation {
+		return false
+	}
+	return true
+}
+func (this *CancelVoluntarily) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*CancelVoluntarily)
+	if !ok {
+		that2, ok := that.(CancelVoluntarily)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Purpose != that1.Purpose {
+		return false
+	}
+	if this.Application != that1.Application {
+		return false
+	}
+	return true
+}
+func (this *ApplyCarryOver) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ApplyCarryOver)
+	if !ok {
+		that2, ok := that.(ApplyCarryOver)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Application != that1.Application {
+		return false
+	}
+	return true
+}
+func (this *TransferByLaw) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*TransferByLaw)
+	if !ok {
+		that2, ok := that.(TransferByLaw)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Kind != that1.Kind {
+		return false
+	}
+	if this.From != that1.From {
+		return false
+	}
+	if this.To != that1.To {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	if !bytes.Equal(this.Corrects, that1.Corrects) {
+		return false
+	}
+	if this.Freeze != that1.Freeze {
+		return false
+	}
+	return true
+}
+func (this *Freeze) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Freeze)
+	if !ok {
+		that2, ok := that.(Freeze)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Party != that1.Party {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Document != that1.Document {
+		return false
+	}
+	return true
+}
+func (this *Unfreeze) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Unfreeze)
+	if !ok {
+		that2, ok := that.(Unfreeze)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Freeze != that1.Freeze {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	return true
+}
+func (this *Pledge) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*Pledge)
+	if !ok {
+		that2, ok := that.(Pledge)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Pledgee != that1.Pledgee {
+		return false
+	}
+	if this.Instrument != that1.Instrument {
+		return false
+	}
+	if this.Tonnes != that1.Tonnes {
+		return false
+	}
+	if this.Registration != that1.Registration {
+		return false
+	}
+	if this.Condition != that1.Condition {
+		return false
+	}
+	return true
+}
+func (this *ReleasePledge) Equal(that interface{}) bool {
+	if that == nil {
+		return this == nil
+	}
+
+	that1, ok := that.(*ReleasePledge)
+	if !ok {
+		that2, ok := that.(ReleasePledge)
+		if ok {
+			that1 = &that2
+		} else {
+			return false
+		}
+	}
+	if that1 == nil {
+		return this == nil
+	} else if this == nil {
+		return false
+	}
+	if this.Registration != that1.Registration {
 		return false
 	}
 	return true
@@ -4670,16 +9928,16 @@ func (m *Operation_CloseDay) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-func (m *Operation_SettleTrade) MarshalTo(dAtA []byte) (int, error) {
+func (m *Operation_RecordTrade) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
 }
 
-func (m *Operation_SettleTrade) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+func (m *Operation_RecordTrade) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
-	if m.SettleTrade != nil {
+	if m.RecordTrade != nil {
 		{
-			size, err := m.SettleTrade.MarshalToSizedBuffer(dAtA[:i])
+			size, err := m.RecordTrade.MarshalToSizedBuffer(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -4868,6 +10126,788 @@ func (m *Operation_SetProtocolVersion) MarshalToSizedBuffer(dAtA []byte) (int, e
 		dAtA[i] = 0x1
 		i--
 		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_SetPolicy) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_SetPolicy) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SetPolicy != nil {
+		{
+			size, err := m.SetPolicy.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_Prepare) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_Prepare) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Prepare != nil {
+		{
+			size, err := m.Prepare.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_Approve) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_Approve) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Approve != nil {
+		{
+			size, err := m.Approve.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xc2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_WithdrawPrepared) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_WithdrawPrepared) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.WithdrawPrepared != nil {
+		{
+			size, err := m.WithdrawPrepared.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xca
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RecoverKeys) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RecoverKeys) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RecoverKeys != nil {
+		{
+			size, err := m.RecoverKeys.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_ChangeAccount) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_ChangeAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ChangeAccount != nil {
+		{
+			size, err := m.ChangeAccount.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xda
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RestrictAccount) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RestrictAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RestrictAccount != nil {
+		{
+			size, err := m.RestrictAccount.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_MergeAccounts) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_MergeAccounts) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.MergeAccounts != nil {
+		{
+			size, err := m.MergeAccounts.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xea
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_CloseAccount) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_CloseAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CloseAccount != nil {
+		{
+			size, err := m.CloseAccount.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_MoveHolding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_MoveHolding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.MoveHolding != nil {
+		{
+			size, err := m.MoveHolding.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xfa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RegisterOrder) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RegisterOrder) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RegisterOrder != nil {
+		{
+			size, err := m.RegisterOrder.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x82
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_WithdrawOrder) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_WithdrawOrder) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.WithdrawOrder != nil {
+		{
+			size, err := m.WithdrawOrder.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_AnnounceBidding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_AnnounceBidding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.AnnounceBidding != nil {
+		{
+			size, err := m.AnnounceBidding.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_ConcludeBidding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_ConcludeBidding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ConcludeBidding != nil {
+		{
+			size, err := m.ConcludeBidding.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_SuspendTrading) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_SuspendTrading) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SuspendTrading != nil {
+		{
+			size, err := m.SuspendTrading.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_StateTotals) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_StateTotals) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.StateTotals != nil {
+		{
+			size, err := m.StateTotals.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_Reconcile) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_Reconcile) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Reconcile != nil {
+		{
+			size, err := m.Reconcile.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RepayReceivable) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RepayReceivable) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RepayReceivable != nil {
+		{
+			size, err := m.RepayReceivable.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RecordVerification) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RecordVerification) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RecordVerification != nil {
+		{
+			size, err := m.RecordVerification.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xc2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RecordDeduction) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RecordDeduction) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RecordDeduction != nil {
+		{
+			size, err := m.RecordDeduction.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xca
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_SurrenderOnBehalf) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_SurrenderOnBehalf) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SurrenderOnBehalf != nil {
+		{
+			size, err := m.SurrenderOnBehalf.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xd2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_DecideApplication) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_DecideApplication) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.DecideApplication != nil {
+		{
+			size, err := m.DecideApplication.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xda
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_WithdrawApplication) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_WithdrawApplication) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.WithdrawApplication != nil {
+		{
+			size, err := m.WithdrawApplication.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xe2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_ForceSurrender) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_ForceSurrender) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ForceSurrender != nil {
+		{
+			size, err := m.ForceSurrender.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xea
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_RegisterReduction) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_RegisterReduction) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RegisterReduction != nil {
+		{
+			size, err := m.RegisterReduction.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xf2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_TradeCCER) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_TradeCCER) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.TradeCCER != nil {
+		{
+			size, err := m.TradeCCER.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xfa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_CancelCCER) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_CancelCCER) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CancelCCER != nil {
+		{
+			size, err := m.CancelCCER.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x82
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_CancelVoluntarily) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_CancelVoluntarily) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CancelVoluntarily != nil {
+		{
+			size, err := m.CancelVoluntarily.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_ApplyCarryOver) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_ApplyCarryOver) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ApplyCarryOver != nil {
+		{
+			size, err := m.ApplyCarryOver.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_TransferByLaw) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_TransferByLaw) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.TransferByLaw != nil {
+		{
+			size, err := m.TransferByLaw.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_Freeze) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_Freeze) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Freeze != nil {
+		{
+			size, err := m.Freeze.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_Unfreeze) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_Unfreeze) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Unfreeze != nil {
+		{
+			size, err := m.Unfreeze.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_Pledge) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_Pledge) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Pledge != nil {
+		{
+			size, err := m.Pledge.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Operation_ReleasePledge) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Operation_ReleasePledge) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ReleasePledge != nil {
+		{
+			size, err := m.ReleasePledge.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xba
 	}
 	return len(dAtA) - i, nil
 }
@@ -5155,6 +11195,28 @@ func (m *ProvenKey) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.ValidUntil != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ValidUntil))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.ValidFrom != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ValidFrom))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Person) > 0 {
+		i -= len(m.Person)
+		copy(dAtA[i:], m.Person)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Person)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Rights != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Rights))
+		i--
+		dAtA[i] = 0x18
+	}
 	if len(m.Proof) > 0 {
 		i -= len(m.Proof)
 		copy(dAtA[i:], m.Proof)
@@ -5195,6 +11257,18 @@ func (m *OpenAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Sector != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Sector))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.USCC) > 0 {
+		i -= len(m.USCC)
+		copy(dAtA[i:], m.USCC)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.USCC)))
+		i--
+		dAtA[i] = 0x32
+	}
 	if len(m.Keys) > 0 {
 		for iNdEx := len(m.Keys) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -5464,6 +11538,25 @@ func (m *IssueAllowances) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Beneficiary) > 0 {
+		i -= len(m.Beneficiary)
+		copy(dAtA[i:], m.Beneficiary)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Beneficiary)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.TableSha256) > 0 {
+		i -= len(m.TableSha256)
+		copy(dAtA[i:], m.TableSha256)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.TableSha256)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Stage != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Stage))
+		i--
+		dAtA[i] = 0x28
+	}
 	if len(m.Document) > 0 {
 		i -= len(m.Document)
 		copy(dAtA[i:], m.Document)
@@ -5569,6 +11662,18 @@ func (m *OrderBody) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Session) > 0 {
+		i -= len(m.Session)
+		copy(dAtA[i:], m.Session)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Session)))
+		i--
+		dAtA[i] = 0x52
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.Day != 0 {
 		i = encodeVarintTx(dAtA, i, uint64(m.Day))
 		i--
@@ -5660,7 +11765,7 @@ func (m *SignedOrder) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *SettleTrade) Marshal() (dAtA []byte, err error) {
+func (m *RecordTrade) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
 	n, err := m.MarshalToSizedBuffer(dAtA[:size])
@@ -5670,12 +11775,12 @@ func (m *SettleTrade) Marshal() (dAtA []byte, err error) {
 	return dAtA[:n], nil
 }
 
-func (m *SettleTrade) MarshalTo(dAtA []byte) (int, error) {
+func (m *RecordTrade) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
 }
 
-func (m *SettleTrade) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+func (m *RecordTrade) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	_ = i
 	var l int
@@ -5725,6 +11830,43 @@ func (m *SettleTrade) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *OrderName) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *OrderName) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *OrderName) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reference) > 0 {
+		i -= len(m.Reference)
+		copy(dAtA[i:], m.Reference)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reference)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Surrender) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -5745,6 +11887,13 @@ func (m *Surrender) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0x22
+	}
 	if m.Year != 0 {
 		i = encodeVarintTx(dAtA, i, uint64(m.Year))
 		i--
@@ -5791,11 +11940,6 @@ func (m *BookOffset) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintTx(dAtA, i, uint64(len(m.Cancellation)))
 		i--
 		dAtA[i] = 0x22
-	}
-	if m.Tonnes != 0 {
-		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
-		i--
-		dAtA[i] = 0x18
 	}
 	if m.Year != 0 {
 		i = encodeVarintTx(dAtA, i, uint64(m.Year))
@@ -6088,6 +12232,1551 @@ func (m *SetProtocolVersion) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *SetPolicy) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SetPolicy) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SetPolicy) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Persons != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Persons))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operation) > 0 {
+		i -= len(m.Operation)
+		copy(dAtA[i:], m.Operation)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Operation)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Prepare) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Prepare) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Prepare) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operations) > 0 {
+		for iNdEx := len(m.Operations) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Operations[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Approve) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Approve) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Approve) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Prepared) > 0 {
+		i -= len(m.Prepared)
+		copy(dAtA[i:], m.Prepared)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Prepared)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *WithdrawPrepared) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *WithdrawPrepared) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *WithdrawPrepared) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Prepared) > 0 {
+		i -= len(m.Prepared)
+		copy(dAtA[i:], m.Prepared)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Prepared)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RecoverKeys) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RecoverKeys) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RecoverKeys) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Keys) > 0 {
+		for iNdEx := len(m.Keys) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Keys[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ChangeAccount) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ChangeAccount) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ChangeAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Contact) > 0 {
+		i -= len(m.Contact)
+		copy(dAtA[i:], m.Contact)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Contact)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Sector != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Sector))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.USCC) > 0 {
+		i -= len(m.USCC)
+		copy(dAtA[i:], m.USCC)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.USCC)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Region) > 0 {
+		i -= len(m.Region)
+		copy(dAtA[i:], m.Region)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Region)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Name) > 0 {
+		i -= len(m.Name)
+		copy(dAtA[i:], m.Name)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Name)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RestrictAccount) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RestrictAccount) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RestrictAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Restriction != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Restriction))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MergeAccounts) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MergeAccounts) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MergeAccounts) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.From) > 0 {
+		i -= len(m.From)
+		copy(dAtA[i:], m.From)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.From)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CloseAccount) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CloseAccount) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CloseAccount) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MoveHolding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MoveHolding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MoveHolding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.To != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.To))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RegisterOrder) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RegisterOrder) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RegisterOrder) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Order.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *WithdrawOrder) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *WithdrawOrder) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *WithdrawOrder) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reference) > 0 {
+		i -= len(m.Reference)
+		copy(dAtA[i:], m.Reference)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reference)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *AnnounceBidding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *AnnounceBidding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *AnnounceBidding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.LowFloor {
+		i--
+		if m.LowFloor {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Mode != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Mode))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Seller) > 0 {
+		i -= len(m.Seller)
+		copy(dAtA[i:], m.Seller)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Seller)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Session) > 0 {
+		i -= len(m.Session)
+		copy(dAtA[i:], m.Session)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Session)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ConcludeBidding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ConcludeBidding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ConcludeBidding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Session) > 0 {
+		i -= len(m.Session)
+		copy(dAtA[i:], m.Session)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Session)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SuspendTrading) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SuspendTrading) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SuspendTrading) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Suspended {
+		i--
+		if m.Suspended {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *StateTotals) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *StateTotals) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *StateTotals) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Money != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Money))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Tradable) > 0 {
+		for iNdEx := len(m.Tradable) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Tradable[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if m.Amount != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Trades != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Trades))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Day != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *InstrumentTotal) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *InstrumentTotal) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *InstrumentTotal) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Reconcile) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Reconcile) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Reconcile) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Day != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RepayReceivable) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RepayReceivable) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RepayReceivable) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RecordVerification) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RecordVerification) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RecordVerification) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.ReportSha256) > 0 {
+		i -= len(m.ReportSha256)
+		copy(dAtA[i:], m.ReportSha256)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.ReportSha256)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Year != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RecordDeduction) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RecordDeduction) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RecordDeduction) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Year != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SurrenderOnBehalf) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SurrenderOnBehalf) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *SurrenderOnBehalf) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Year != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Beneficiary) > 0 {
+		i -= len(m.Beneficiary)
+		copy(dAtA[i:], m.Beneficiary)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Beneficiary)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *DecideApplication) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *DecideApplication) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *DecideApplication) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Approved {
+		i--
+		if m.Approved {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Applicant) > 0 {
+		i -= len(m.Applicant)
+		copy(dAtA[i:], m.Applicant)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Applicant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *WithdrawApplication) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *WithdrawApplication) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *WithdrawApplication) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ForceSurrender) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ForceSurrender) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ForceSurrender) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Year != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RegisterReduction) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RegisterReduction) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RegisterReduction) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Old {
+		i--
+		if m.Old {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Project) > 0 {
+		i -= len(m.Project)
+		copy(dAtA[i:], m.Project)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Project)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Batch) > 0 {
+		i -= len(m.Batch)
+		copy(dAtA[i:], m.Batch)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Batch)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *TradeCCER) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *TradeCCER) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *TradeCCER) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Price != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Price))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Buyer) > 0 {
+		i -= len(m.Buyer)
+		copy(dAtA[i:], m.Buyer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Buyer)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Seller) > 0 {
+		i -= len(m.Seller)
+		copy(dAtA[i:], m.Seller)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Seller)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Batch) > 0 {
+		i -= len(m.Batch)
+		copy(dAtA[i:], m.Batch)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Batch)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CancelCCER) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CancelCCER) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CancelCCER) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Cancellation) > 0 {
+		i -= len(m.Cancellation)
+		copy(dAtA[i:], m.Cancellation)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Cancellation)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Batch) > 0 {
+		i -= len(m.Batch)
+		copy(dAtA[i:], m.Batch)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Batch)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CancelVoluntarily) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CancelVoluntarily) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CancelVoluntarily) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Purpose) > 0 {
+		i -= len(m.Purpose)
+		copy(dAtA[i:], m.Purpose)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Purpose)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ApplyCarryOver) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ApplyCarryOver) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ApplyCarryOver) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Application) > 0 {
+		i -= len(m.Application)
+		copy(dAtA[i:], m.Application)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Application)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *TransferByLaw) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *TransferByLaw) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *TransferByLaw) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Freeze) > 0 {
+		i -= len(m.Freeze)
+		copy(dAtA[i:], m.Freeze)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Freeze)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if len(m.Corrects) > 0 {
+		i -= len(m.Corrects)
+		copy(dAtA[i:], m.Corrects)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Corrects)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.From) > 0 {
+		i -= len(m.From)
+		copy(dAtA[i:], m.From)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.From)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Freeze) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Freeze) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Freeze) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Document) > 0 {
+		i -= len(m.Document)
+		copy(dAtA[i:], m.Document)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Document)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Unfreeze) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Unfreeze) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Unfreeze) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Freeze) > 0 {
+		i -= len(m.Freeze)
+		copy(dAtA[i:], m.Freeze)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Freeze)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Pledge) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Pledge) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Pledge) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Condition) > 0 {
+		i -= len(m.Condition)
+		copy(dAtA[i:], m.Condition)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Condition)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Registration) > 0 {
+		i -= len(m.Registration)
+		copy(dAtA[i:], m.Registration)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Registration)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Tonnes != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Tonnes))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Pledgee) > 0 {
+		i -= len(m.Pledgee)
+		copy(dAtA[i:], m.Pledgee)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Pledgee)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ReleasePledge) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ReleasePledge) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ReleasePledge) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Registration) > 0 {
+		i -= len(m.Registration)
+		copy(dAtA[i:], m.Registration)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Registration)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintTx(dAtA []byte, offset int, v uint64) int {
 	offset -= sovTx(v)
 	base := offset
@@ -6335,14 +14024,14 @@ func (m *Operation_CloseDay) Size() (n int) {
 	}
 	return n
 }
-func (m *Operation_SettleTrade) Size() (n int) {
+func (m *Operation_RecordTrade) Size() (n int) {
 	if m == nil {
 		return 0
 	}
 	var l int
 	_ = l
-	if m.SettleTrade != nil {
-		l = m.SettleTrade.Size()
+	if m.RecordTrade != nil {
+		l = m.RecordTrade.Size()
 		n += 1 + l + sovTx(uint64(l))
 	}
 	return n
@@ -6439,6 +14128,414 @@ func (m *Operation_SetProtocolVersion) Size() (n int) {
 	_ = l
 	if m.SetProtocolVersion != nil {
 		l = m.SetProtocolVersion.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_SetPolicy) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SetPolicy != nil {
+		l = m.SetPolicy.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_Prepare) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Prepare != nil {
+		l = m.Prepare.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_Approve) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Approve != nil {
+		l = m.Approve.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_WithdrawPrepared) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.WithdrawPrepared != nil {
+		l = m.WithdrawPrepared.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RecoverKeys) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RecoverKeys != nil {
+		l = m.RecoverKeys.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_ChangeAccount) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ChangeAccount != nil {
+		l = m.ChangeAccount.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RestrictAccount) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RestrictAccount != nil {
+		l = m.RestrictAccount.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_MergeAccounts) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.MergeAccounts != nil {
+		l = m.MergeAccounts.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_CloseAccount) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CloseAccount != nil {
+		l = m.CloseAccount.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_MoveHolding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.MoveHolding != nil {
+		l = m.MoveHolding.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RegisterOrder) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RegisterOrder != nil {
+		l = m.RegisterOrder.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_WithdrawOrder) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.WithdrawOrder != nil {
+		l = m.WithdrawOrder.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_AnnounceBidding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AnnounceBidding != nil {
+		l = m.AnnounceBidding.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_ConcludeBidding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConcludeBidding != nil {
+		l = m.ConcludeBidding.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_SuspendTrading) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SuspendTrading != nil {
+		l = m.SuspendTrading.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_StateTotals) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.StateTotals != nil {
+		l = m.StateTotals.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_Reconcile) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Reconcile != nil {
+		l = m.Reconcile.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RepayReceivable) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RepayReceivable != nil {
+		l = m.RepayReceivable.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RecordVerification) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RecordVerification != nil {
+		l = m.RecordVerification.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RecordDeduction) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RecordDeduction != nil {
+		l = m.RecordDeduction.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_SurrenderOnBehalf) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SurrenderOnBehalf != nil {
+		l = m.SurrenderOnBehalf.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_DecideApplication) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.DecideApplication != nil {
+		l = m.DecideApplication.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_WithdrawApplication) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.WithdrawApplication != nil {
+		l = m.WithdrawApplication.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_ForceSurrender) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ForceSurrender != nil {
+		l = m.ForceSurrender.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_RegisterReduction) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RegisterReduction != nil {
+		l = m.RegisterReduction.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_TradeCCER) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.TradeCCER != nil {
+		l = m.TradeCCER.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_CancelCCER) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CancelCCER != nil {
+		l = m.CancelCCER.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_CancelVoluntarily) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CancelVoluntarily != nil {
+		l = m.CancelVoluntarily.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_ApplyCarryOver) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ApplyCarryOver != nil {
+		l = m.ApplyCarryOver.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_TransferByLaw) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.TransferByLaw != nil {
+		l = m.TransferByLaw.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_Freeze) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Freeze != nil {
+		l = m.Freeze.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_Unfreeze) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Unfreeze != nil {
+		l = m.Unfreeze.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_Pledge) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pledge != nil {
+		l = m.Pledge.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Operation_ReleasePledge) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ReleasePledge != nil {
+		l = m.ReleasePledge.Size()
 		n += 2 + l + sovTx(uint64(l))
 	}
 	return n
@@ -6577,6 +14674,19 @@ func (m *ProvenKey) Size() (n int) {
 	if l > 0 {
 		n += 1 + l + sovTx(uint64(l))
 	}
+	if m.Rights != 0 {
+		n += 1 + sovTx(uint64(m.Rights))
+	}
+	l = len(m.Person)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ValidFrom != 0 {
+		n += 1 + sovTx(uint64(m.ValidFrom))
+	}
+	if m.ValidUntil != 0 {
+		n += 1 + sovTx(uint64(m.ValidUntil))
+	}
 	return n
 }
 
@@ -6606,6 +14716,13 @@ func (m *OpenAccount) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovTx(uint64(l))
 		}
+	}
+	l = len(m.USCC)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Sector != 0 {
+		n += 1 + sovTx(uint64(m.Sector))
 	}
 	return n
 }
@@ -6717,6 +14834,17 @@ func (m *IssueAllowances) Size() (n int) {
 	if l > 0 {
 		n += 1 + l + sovTx(uint64(l))
 	}
+	if m.Stage != 0 {
+		n += 1 + sovTx(uint64(m.Stage))
+	}
+	l = len(m.TableSha256)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Beneficiary)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
 	return n
 }
 
@@ -6778,6 +14906,13 @@ func (m *OrderBody) Size() (n int) {
 	if m.Day != 0 {
 		n += 1 + sovTx(uint64(m.Day))
 	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	l = len(m.Session)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
 	return n
 }
 
@@ -6796,7 +14931,7 @@ func (m *SignedOrder) Size() (n int) {
 	return n
 }
 
-func (m *SettleTrade) Size() (n int) {
+func (m *RecordTrade) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -6822,6 +14957,23 @@ func (m *SettleTrade) Size() (n int) {
 	return n
 }
 
+func (m *OrderName) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Reference)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
 func (m *Surrender) Size() (n int) {
 	if m == nil {
 		return 0
@@ -6838,6 +14990,10 @@ func (m *Surrender) Size() (n int) {
 	if m.Year != 0 {
 		n += 1 + sovTx(uint64(m.Year))
 	}
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
 	return n
 }
 
@@ -6853,9 +15009,6 @@ func (m *BookOffset) Size() (n int) {
 	}
 	if m.Year != 0 {
 		n += 1 + sovTx(uint64(m.Year))
-	}
-	if m.Tonnes != 0 {
-		n += 1 + sovTx(uint64(m.Tonnes))
 	}
 	l = len(m.Cancellation)
 	if l > 0 {
@@ -6983,6 +15136,728 @@ func (m *SetProtocolVersion) Size() (n int) {
 	_ = l
 	if m.Version != 0 {
 		n += 1 + sovTx(uint64(m.Version))
+	}
+	return n
+}
+
+func (m *SetPolicy) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operation)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Persons != 0 {
+		n += 1 + sovTx(uint64(m.Persons))
+	}
+	return n
+}
+
+func (m *Prepare) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Operations) > 0 {
+		for _, e := range m.Operations {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Approve) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Prepared)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *WithdrawPrepared) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Prepared)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *RecoverKeys) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Keys) > 0 {
+		for _, e := range m.Keys {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ChangeAccount) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Region)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.USCC)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Sector != 0 {
+		n += 1 + sovTx(uint64(m.Sector))
+	}
+	l = len(m.Contact)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *RestrictAccount) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Restriction != 0 {
+		n += 1 + sovTx(uint64(m.Restriction))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MergeAccounts) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.From)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *CloseAccount) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MoveHolding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	if m.To != 0 {
+		n += 1 + sovTx(uint64(m.To))
+	}
+	return n
+}
+
+func (m *RegisterOrder) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Order.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *WithdrawOrder) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Reference)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *AnnounceBidding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Session)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Seller)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	if m.Mode != 0 {
+		n += 1 + sovTx(uint64(m.Mode))
+	}
+	if m.LowFloor {
+		n += 2
+	}
+	return n
+}
+
+func (m *ConcludeBidding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Session)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *SuspendTrading) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Suspended {
+		n += 2
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *StateTotals) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Day != 0 {
+		n += 1 + sovTx(uint64(m.Day))
+	}
+	if m.Trades != 0 {
+		n += 1 + sovTx(uint64(m.Trades))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovTx(uint64(m.Amount))
+	}
+	if len(m.Tradable) > 0 {
+		for _, e := range m.Tradable {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Money != 0 {
+		n += 1 + sovTx(uint64(m.Money))
+	}
+	return n
+}
+
+func (m *InstrumentTotal) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	return n
+}
+
+func (m *Reconcile) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Day != 0 {
+		n += 1 + sovTx(uint64(m.Day))
+	}
+	return n
+}
+
+func (m *RepayReceivable) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	return n
+}
+
+func (m *RecordVerification) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovTx(uint64(m.Year))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.ReportSha256)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *RecordDeduction) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovTx(uint64(m.Year))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *SurrenderOnBehalf) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Beneficiary)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	if m.Year != 0 {
+		n += 1 + sovTx(uint64(m.Year))
+	}
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *DecideApplication) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Applicant)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Approved {
+		n += 2
+	}
+	return n
+}
+
+func (m *WithdrawApplication) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ForceSurrender) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovTx(uint64(m.Year))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *RegisterReduction) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Batch)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Project)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Old {
+		n += 2
+	}
+	return n
+}
+
+func (m *TradeCCER) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Batch)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Seller)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Buyer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	if m.Price != 0 {
+		n += 1 + sovTx(uint64(m.Price))
+	}
+	return n
+}
+
+func (m *CancelCCER) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Batch)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	l = len(m.Cancellation)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *CancelVoluntarily) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.Purpose)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ApplyCarryOver) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.Application)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *TransferByLaw) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	l = len(m.From)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Corrects)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Freeze)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *Freeze) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.Document)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *Unfreeze) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Freeze)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	return n
+}
+
+func (m *Pledge) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Pledgee)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Tonnes != 0 {
+		n += 1 + sovTx(uint64(m.Tonnes))
+	}
+	l = len(m.Registration)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Condition)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ReleasePledge) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Registration)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
 	}
 	return n
 }
@@ -7981,7 +16856,7 @@ func (m *Operation) Unmarshal(dAtA []byte) error {
 			iNdEx = postIndex
 		case 13:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field SettleTrade", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field RecordTrade", wireType)
 			}
 			var msglen int
 			for shift := uint(0); ; shift += 7 {
@@ -8008,11 +16883,11 @@ func (m *Operation) Unmarshal(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			v := &SettleTrade{}
+			v := &RecordTrade{}
 			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
-			m.Operation = &Operation_SettleTrade{v}
+			m.Operation = &Operation_RecordTrade{v}
 			iNdEx = postIndex
 		case 14:
 			if wireType != 2 {
@@ -8293,6 +17168,1196 @@ func (m *Operation) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			m.Operation = &Operation_SetProtocolVersion{v}
+			iNdEx = postIndex
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SetPolicy", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &SetPolicy{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_SetPolicy{v}
+			iNdEx = postIndex
+		case 23:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prepare", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Prepare{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_Prepare{v}
+			iNdEx = postIndex
+		case 24:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Approve", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Approve{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_Approve{v}
+			iNdEx = postIndex
+		case 25:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WithdrawPrepared", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &WithdrawPrepared{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_WithdrawPrepared{v}
+			iNdEx = postIndex
+		case 26:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RecoverKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RecoverKeys{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RecoverKeys{v}
+			iNdEx = postIndex
+		case 27:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ChangeAccount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ChangeAccount{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_ChangeAccount{v}
+			iNdEx = postIndex
+		case 28:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RestrictAccount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RestrictAccount{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RestrictAccount{v}
+			iNdEx = postIndex
+		case 29:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MergeAccounts", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &MergeAccounts{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_MergeAccounts{v}
+			iNdEx = postIndex
+		case 30:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CloseAccount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &CloseAccount{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_CloseAccount{v}
+			iNdEx = postIndex
+		case 31:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MoveHolding", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &MoveHolding{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_MoveHolding{v}
+			iNdEx = postIndex
+		case 32:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RegisterOrder", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RegisterOrder{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RegisterOrder{v}
+			iNdEx = postIndex
+		case 33:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WithdrawOrder", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &WithdrawOrder{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_WithdrawOrder{v}
+			iNdEx = postIndex
+		case 34:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AnnounceBidding", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &AnnounceBidding{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_AnnounceBidding{v}
+			iNdEx = postIndex
+		case 35:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConcludeBidding", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ConcludeBidding{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_ConcludeBidding{v}
+			iNdEx = postIndex
+		case 36:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspendTrading", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &SuspendTrading{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_SuspendTrading{v}
+			iNdEx = postIndex
+		case 37:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StateTotals", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &StateTotals{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_StateTotals{v}
+			iNdEx = postIndex
+		case 38:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reconcile", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Reconcile{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_Reconcile{v}
+			iNdEx = postIndex
+		case 39:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RepayReceivable", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RepayReceivable{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RepayReceivable{v}
+			iNdEx = postIndex
+		case 40:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RecordVerification", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RecordVerification{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RecordVerification{v}
+			iNdEx = postIndex
+		case 41:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RecordDeduction", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RecordDeduction{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RecordDeduction{v}
+			iNdEx = postIndex
+		case 42:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SurrenderOnBehalf", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &SurrenderOnBehalf{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_SurrenderOnBehalf{v}
+			iNdEx = postIndex
+		case 43:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DecideApplication", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &DecideApplication{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_DecideApplication{v}
+			iNdEx = postIndex
+		case 44:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WithdrawApplication", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &WithdrawApplication{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_WithdrawApplication{v}
+			iNdEx = postIndex
+		case 45:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ForceSurrender", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ForceSurrender{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_ForceSurrender{v}
+			iNdEx = postIndex
+		case 46:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RegisterReduction", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RegisterReduction{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_RegisterReduction{v}
+			iNdEx = postIndex
+		case 47:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TradeCCER", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &TradeCCER{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_TradeCCER{v}
+			iNdEx = postIndex
+		case 48:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CancelCCER", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &CancelCCER{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_CancelCCER{v}
+			iNdEx = postIndex
+		case 49:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CancelVoluntarily", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &CancelVoluntarily{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_CancelVoluntarily{v}
+			iNdEx = postIndex
+		case 50:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ApplyCarryOver", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ApplyCarryOver{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_ApplyCarryOver{v}
+			iNdEx = postIndex
+		case 51:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TransferByLaw", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &TransferByLaw{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_TransferByLaw{v}
+			iNdEx = postIndex
+		case 52:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Freeze", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Freeze{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_Freeze{v}
+			iNdEx = postIndex
+		case 53:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unfreeze", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Unfreeze{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_Unfreeze{v}
+			iNdEx = postIndex
+		case 54:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledge", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Pledge{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_Pledge{v}
+			iNdEx = postIndex
+		case 55:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReleasePledge", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ReleasePledge{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Operation = &Operation_ReleasePledge{v}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -9159,6 +19224,95 @@ func (m *ProvenKey) Unmarshal(dAtA []byte) error {
 				m.Proof = []byte{}
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rights", wireType)
+			}
+			m.Rights = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rights |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Person", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Person = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidFrom", wireType)
+			}
+			m.ValidFrom = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ValidFrom |= Instant(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidUntil", wireType)
+			}
+			m.ValidUntil = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ValidUntil |= Instant(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -9358,6 +19512,57 @@ func (m *OpenAccount) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field USCC", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.USCC = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sector", wireType)
+			}
+			m.Sector = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sector |= Sector(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -10093,6 +20298,91 @@ func (m *IssueAllowances) Unmarshal(dAtA []byte) error {
 			}
 			m.Document = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stage", wireType)
+			}
+			m.Stage = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stage |= Stage(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TableSha256", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.TableSha256 = append(m.TableSha256[:0], dAtA[iNdEx:postIndex]...)
+			if m.TableSha256 == nil {
+				m.TableSha256 = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Beneficiary", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Beneficiary = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -10485,6 +20775,57 @@ func (m *OrderBody) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= TradeKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Session = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -10623,7 +20964,7 @@ func (m *SignedOrder) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *SettleTrade) Unmarshal(dAtA []byte) error {
+func (m *RecordTrade) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -10646,10 +20987,10 @@ func (m *SettleTrade) Unmarshal(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: SettleTrade: wiretype end group for non-group")
+			return fmt.Errorf("proto: RecordTrade: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: SettleTrade: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: RecordTrade: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:
@@ -10828,6 +21169,120 @@ func (m *SettleTrade) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *OrderName) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: OrderName: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: OrderName: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reference", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reference = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *Surrender) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -10927,6 +21382,38 @@ func (m *Surrender) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -11024,25 +21511,6 @@ func (m *BookOffset) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Year |= Year(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
-		case 3:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
-			}
-			m.Tonnes = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowTx
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.Tonnes |= Tonnes(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -11903,6 +22371,4814 @@ func (m *SetProtocolVersion) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SetPolicy) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SetPolicy: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SetPolicy: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operation", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operation = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Persons", wireType)
+			}
+			m.Persons = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Persons |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Prepare) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Prepare: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Prepare: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operations", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operations = append(m.Operations, Operation{})
+			if err := m.Operations[len(m.Operations)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Approve) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Approve: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Approve: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prepared", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prepared = append(m.Prepared[:0], dAtA[iNdEx:postIndex]...)
+			if m.Prepared == nil {
+				m.Prepared = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *WithdrawPrepared) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: WithdrawPrepared: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: WithdrawPrepared: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prepared", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prepared = append(m.Prepared[:0], dAtA[iNdEx:postIndex]...)
+			if m.Prepared == nil {
+				m.Prepared = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RecoverKeys) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RecoverKeys: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RecoverKeys: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Keys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Keys = append(m.Keys, ProvenKey{})
+			if err := m.Keys[len(m.Keys)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ChangeAccount) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ChangeAccount: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ChangeAccount: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Name", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Region", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Region = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field USCC", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.USCC = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sector", wireType)
+			}
+			m.Sector = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sector |= Sector(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Contact", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Contact = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RestrictAccount) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RestrictAccount: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RestrictAccount: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Restriction", wireType)
+			}
+			m.Restriction = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Restriction |= Restriction(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MergeAccounts) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MergeAccounts: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MergeAccounts: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.From = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CloseAccount) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CloseAccount: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CloseAccount: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MoveHolding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MoveHolding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MoveHolding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			m.To = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.To |= SubBalance(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RegisterOrder) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RegisterOrder: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RegisterOrder: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Order", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Order.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *WithdrawOrder) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: WithdrawOrder: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: WithdrawOrder: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reference", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reference = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *AnnounceBidding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: AnnounceBidding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: AnnounceBidding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Session = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seller", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seller = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Mode", wireType)
+			}
+			m.Mode = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Mode |= BiddingMode(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LowFloor", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.LowFloor = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ConcludeBidding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ConcludeBidding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ConcludeBidding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Session = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SuspendTrading) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SuspendTrading: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SuspendTrading: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Suspended", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Suspended = bool(v != 0)
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *StateTotals) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: StateTotals: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: StateTotals: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Trades", wireType)
+			}
+			m.Trades = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Trades |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tradable", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tradable = append(m.Tradable, InstrumentTotal{})
+			if err := m.Tradable[len(m.Tradable)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Money", wireType)
+			}
+			m.Money = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Money |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *InstrumentTotal) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: InstrumentTotal: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: InstrumentTotal: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Reconcile) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Reconcile: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Reconcile: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RepayReceivable) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RepayReceivable: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RepayReceivable: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RecordVerification) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RecordVerification: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RecordVerification: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReportSha256", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ReportSha256 = append(m.ReportSha256[:0], dAtA[iNdEx:postIndex]...)
+			if m.ReportSha256 == nil {
+				m.ReportSha256 = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RecordDeduction) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RecordDeduction: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RecordDeduction: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SurrenderOnBehalf) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SurrenderOnBehalf: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SurrenderOnBehalf: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Beneficiary", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Beneficiary = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *DecideApplication) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: DecideApplication: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: DecideApplication: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Applicant", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Applicant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Approved", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Approved = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *WithdrawApplication) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: WithdrawApplication: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: WithdrawApplication: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ForceSurrender) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ForceSurrender: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ForceSurrender: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RegisterReduction) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RegisterReduction: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RegisterReduction: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Batch", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Batch = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Project", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Project = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Old", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Old = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *TradeCCER) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: TradeCCER: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: TradeCCER: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Batch", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Batch = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seller", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seller = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Buyer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Buyer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Price", wireType)
+			}
+			m.Price = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Price |= Fen(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CancelCCER) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CancelCCER: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CancelCCER: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Batch", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Batch = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= CancellationKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancellation", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cancellation = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CancelVoluntarily) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CancelVoluntarily: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CancelVoluntarily: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Purpose", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Purpose = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ApplyCarryOver) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ApplyCarryOver: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ApplyCarryOver: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Application", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Application = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *TransferByLaw) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: TransferByLaw: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: TransferByLaw: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= TransferKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.From = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Corrects", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Corrects = append(m.Corrects[:0], dAtA[iNdEx:postIndex]...)
+			if m.Corrects == nil {
+				m.Corrects = []byte{}
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Freeze", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Freeze = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Freeze) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Freeze: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Freeze: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Document", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Document = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Unfreeze) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Unfreeze: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Unfreeze: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Freeze", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Freeze = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Pledge) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Pledge: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Pledge: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledgee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pledgee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tonnes", wireType)
+			}
+			m.Tonnes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Tonnes |= Tonnes(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Registration", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Registration = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Condition", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Condition = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ReleasePledge) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ReleasePledge: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ReleasePledge: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Registration", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Registration = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

@@ -136,15 +136,12 @@ func makeVectors(t *testing.T) *vectors {
 		if err := body.Unmarshal(o.Body); err != nil {
 			t.Fatal(err)
 		}
-		trade := testTrade(t, names["buyer"], names["seller"])
-		got, err := NewVerifier(testDomain).Verify(sign(t, testBody(trade), names["registry"]))
+		registration := &Operation_RegisterOrder{RegisterOrder: &RegisterOrder{Order: o}}
+		got, err := NewVerifier(testDomain).Verify(sign(t, testBody(registration), names["registry"]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		order, sell := got.Orders(testDomain, 0)
-		if body.Side == Sell {
-			order = sell
-		}
+		order := got.Order(testDomain, 0)
 		v.Orders = append(v.Orders, orderVector{body.Reference, body.Party, o.Body, o.Signature.Signature, order.ID[:]})
 	}
 	for _, party := range []string{"buyer", "91420000X"} {

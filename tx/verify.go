@@ -59,19 +59,14 @@ type Order struct {
 	Key PublicKey
 }
 
-// Orders of operation op, which must be a SettleTrade.
-func (v Verified) Orders(d Domain, op int) (buy, sell Order) {
-	n := 0
-	for i := range op {
-		if v.d.Body.Operations[i].GetSettleTrade() != nil {
-			n += 2
-		}
+// Order of operation op, which must be a RegisterOrder.
+func (v Verified) Order(d Domain, op int) Order {
+	s := &v.d.Body.Operations[op].GetRegisterOrder().Order
+	body, ok := s.Read()
+	if !ok {
+		panic("tx: a verified order does not decode")
 	}
-	t := v.d.Body.Operations[op].GetSettleTrade()
-	order := func(s *SignedOrder, b OrderBody) Order {
-		return Order{OrderBody: b, ID: sha256.Sum256(message(orderTag, d, s.Body)), Key: s.Signature.Key}
-	}
-	return order(&t.Buy, v.d.Orders[n]), order(&t.Sell, v.d.Orders[n+1])
+	return Order{OrderBody: body, ID: sha256.Sum256(message(orderTag, d, s.Body)), Key: s.Signature.Key}
 }
 
 // Verifier verifies transactions of one chain. It is safe for concurrent use
@@ -153,21 +148,32 @@ func (v *Verifier) claims(all []claim, i int, d *Decoded) []claim {
 	for _, s := range d.Transaction.Signatures {
 		all = append(all, claim{i, 0, s.Key, own, s.Signature, BadSignature})
 	}
-	prove := func(op int, party string, keys []ProvenKey) {
+	for op := range d.Body.Operations {
+		all = v.nested(all, i, op, d.Body.Party, &d.Body.Operations[op])
+	}
+	return all
+}
+
+// nested appends the signatures inside an operation: proofs of keys, and orders.
+func (v *Verifier) nested(all []claim, i, op int, party string, o *Operation) []claim {
+	prove := func(party string, keys []ProvenKey) {
 		for _, k := range keys {
 			all = append(all, claim{i, op, k.Key, message(keyTag, v.domain, []byte(party)), k.Proof, BadProof})
 		}
 	}
-	for op := range d.Body.Operations {
-		switch o := d.Body.Operations[op].Operation.(type) {
-		case *Operation_OpenAccount:
-			prove(op, o.OpenAccount.Id, o.OpenAccount.Keys)
-		case *Operation_AddKey:
-			prove(op, d.Body.Party, []ProvenKey{o.AddKey.Key})
-		case *Operation_SettleTrade:
-			for _, s := range []*SignedOrder{&o.SettleTrade.Buy, &o.SettleTrade.Sell} {
-				all = append(all, claim{i, op, s.Signature.Key, message(orderTag, v.domain, s.Body), s.Signature.Signature, BadSignature})
-			}
+	switch o := o.Operation.(type) {
+	case *Operation_OpenAccount:
+		prove(o.OpenAccount.Id, o.OpenAccount.Keys)
+	case *Operation_AddKey:
+		prove(party, []ProvenKey{o.AddKey.Key})
+	case *Operation_RecoverKeys:
+		prove(o.RecoverKeys.Party, o.RecoverKeys.Keys)
+	case *Operation_RegisterOrder:
+		s := &o.RegisterOrder.Order
+		all = append(all, claim{i, op, s.Signature.Key, message(orderTag, v.domain, s.Body), s.Signature.Signature, BadSignature})
+	case *Operation_Prepare:
+		for k := range o.Prepare.Operations {
+			all = v.nested(all, i, op, party, &o.Prepare.Operations[k])
 		}
 	}
 	return all

@@ -168,9 +168,9 @@ func TestDomains(t *testing.T) {
 	if here.Domain() != testDomain {
 		t.Error("the verifier names another domain")
 	}
-	trade := testTrade(t, a, b)
-	trade.SettleTrade.Sell = testOrder(t, otherDomain, Sell, "seller", b)
-	_, err := here.Verify(sign(t, testBody(&Operation_OpenDay{OpenDay: &OpenDay{Day: 2024_01_02}}, trade), a))
+	order := testRegistration(t, Sell, "seller", b)
+	order.RegisterOrder.Order = testOrder(t, otherDomain, Sell, "seller", b)
+	_, err := here.Verify(sign(t, testBody(&Operation_OpenDay{OpenDay: &OpenDay{Day: 2024_01_02}}, order), a))
 	wantNested(t, "an order of another chain", err, BadSignature, 1, b)
 	for name, p := range map[string]ProvenKey{
 		"a proof of another chain": proof(t, otherDomain, "registry", b), "a proof for another party": proof(t, testDomain, "registr", b),
@@ -178,6 +178,9 @@ func TestDomains(t *testing.T) {
 	} {
 		_, err := here.Verify(sign(t, testBody(innocent(), &Operation_AddKey{AddKey: &AddKey{Key: p}}), a))
 		wantNested(t, name, err, BadProof, 1, b)
+		inner := Operation{Operation: &Operation_AddKey{AddKey: &AddKey{Key: p}}}
+		_, err = here.Verify(sign(t, testBody(innocent(), &Operation_Prepare{Prepare: &Prepare{Operations: []Operation{inner}}}), a))
+		wantNested(t, name+", prepared", err, BadProof, 1, b)
 	}
 	keys := []ProvenKey{proof(t, testDomain, "x", a), proof(t, testDomain, "y", b)}
 	_, err = here.Verify(sign(t, testBody(&Operation_OpenAccount{OpenAccount: &OpenAccount{Id: "x", Keys: keys}}), a))
@@ -281,22 +284,23 @@ func TestSigners(t *testing.T) {
 
 func TestOrders(t *testing.T) {
 	a, b := testKey(t, Ed25519, "buyer"), testKey(t, SM2, "seller")
-	first, second := testTrade(t, a, b), testTrade(t, b, a)
 	day := &Operation_OpenDay{OpenDay: &OpenDay{Day: 2024_01_02}}
-	got, err := NewVerifier(testDomain).Verify(sign(t, testBody(first, day, second), a))
+	got, err := NewVerifier(testDomain).Verify(sign(t, testBody(
+		testRegistration(t, Buy, "buyer", a), day, testRegistration(t, Buy, "buyer", b), testRegistration(t, Sell, "seller", b)), a))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids := map[ID]bool{}
-	for op, want := range map[int][2]PrivateKey{0: {a, b}, 2: {b, a}} {
-		buy, sell := got.Orders(testDomain, op)
-		if buy.Side != Buy || buy.Party != "buyer" || buy.Key.String() != want[0].Public().String() {
-			t.Errorf("operation %d buys %+v", op, buy)
+	for op, want := range map[int]struct {
+		party string
+		side  Side
+		key   PrivateKey
+	}{0: {"buyer", Buy, a}, 2: {"buyer", Buy, b}, 3: {"seller", Sell, b}} {
+		order := got.Order(testDomain, op)
+		if order.Side != want.side || order.Party != want.party || order.Key.String() != want.key.Public().String() {
+			t.Errorf("operation %d holds %+v", op, order)
 		}
-		if sell.Side != Sell || sell.Party != "seller" || sell.Key.String() != want[1].Public().String() {
-			t.Errorf("operation %d sells %+v", op, sell)
-		}
-		ids[buy.ID], ids[sell.ID] = true, true
+		ids[order.ID] = true
 	}
 	// The id is of the body: who signed it does not matter.
 	if len(ids) != 2 {

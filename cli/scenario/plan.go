@@ -13,12 +13,16 @@ import (
 
 // The institutions of a scenario. The regions' ids stand in the file.
 const (
-	Ministry   = "ministry"
-	Registry   = "registry"
-	Exchange   = "exchange"
-	Bank       = "bank"
-	Auditor    = "auditor"
-	Timekeeper = "timekeeper"
+	Ministry     = "ministry"
+	Registry     = "registry"
+	Exchange     = "exchange"
+	Bank         = "bank"
+	Auditor      = "auditor"
+	Timekeeper   = "timekeeper"
+	Verifier     = "verifier"
+	Court        = "court"
+	CCERRegistry = "ccer-registry"
+	CCERExchange = "ccer-exchange"
 )
 
 // Plan is a year that a generator made of a file and a seed, and of nothing
@@ -32,6 +36,7 @@ type Plan struct {
 	Trades []Trade
 
 	own                 int // the obligation year's own vintage
+	special             special
 	baseTonnes, baseFen int64
 }
 
@@ -68,6 +73,7 @@ func Generate(f *File, seed uint64) (*Plan, error) {
 		return nil, err
 	}
 	f.surrenders(p.Days, p.Trades, p.Entities, p.own, random)
+	p.special = p.pickSpecial()
 	return p, nil
 }
 
@@ -101,16 +107,46 @@ func at(d tx.Day, hour, minute int) tx.Instant {
 	return d.Start() + tx.Instant((time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute).Milliseconds())
 }
 
-// Key is a party's private key. It follows from the seed, so anybody has it:
-// for demonstrations only.
-func (p *Plan) Key(party string) (tx.PrivateKey, error) {
-	scheme := tx.Ed25519
+// Keys are a party's private keys, one for each person: two where its operations
+// need two persons. They follow from the seed, so anybody has them: for
+// demonstrations only.
+func (p *Plan) Keys(party string) ([]tx.PrivateKey, error) {
+	names := []string{party}
+	if p.twoPersons(party) {
+		names = append(names, party+"/2")
+	}
+	var keys []tx.PrivateKey
+	for _, name := range names {
+		k, err := p.key(name, p.scheme(party))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+func (p *Plan) twoPersons(party string) bool {
+	return party == Registry || party == CCERRegistry || slices.ContainsFunc(p.File.Invented.Regions, func(r Region) bool { return r.ID == party })
+}
+
+func (p *Plan) scheme(party string) tx.KeyScheme {
 	for i := range p.Entities {
 		if p.Entities[i].ID == party {
-			scheme = p.Entities[i].Scheme
+			return p.Entities[i].Scheme
 		}
 	}
-	return p.key(party, scheme)
+	return tx.Ed25519
+}
+
+// uscc is a well formed unified social credit code that belongs to nobody.
+func uscc(number int) string {
+	first := fmt.Sprintf("91420000%09d", number)
+	check, ok := tx.CheckUSCC(first)
+	if !ok {
+		panic("scenario: no code begins with " + first)
+	}
+	return first + string(check)
 }
 
 func (p *Plan) key(party string, scheme tx.KeyScheme) (tx.PrivateKey, error) {

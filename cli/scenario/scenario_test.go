@@ -18,11 +18,15 @@ func play(t *testing.T, p *Plan) *Answers {
 		Instruments: p.Instruments(), ClosedDays: p.ClosedDays(),
 	}
 	for id, role := range map[string]tx.Role{Ministry: tx.Ministry, Registry: tx.Registry, Timekeeper: tx.Timekeeper} {
-		k, err := p.Key(id)
+		keys, err := p.Keys(id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		founding.Parties = append(founding.Parties, tx.OpenAccount{Id: id, Role: role, Name: id, Keys: []tx.ProvenKey{{Key: k.Public()}}})
+		o := tx.OpenAccount{Id: id, Role: role, Name: id}
+		for _, k := range keys {
+			o.Keys = append(o.Keys, tx.ProvenKey{Key: k.Public()})
+		}
+		founding.Parties = append(founding.Parties, o)
 	}
 	ledger, err := state.Open("ledger", founding, tx.NewVerifier(founding.Hash), state.Options{FS: vfs.NewMem()})
 	if err != nil {

@@ -22,18 +22,26 @@ type author struct {
 	p      *Plan
 	chain  string
 	domain tx.Domain
-	keys   map[string]tx.PrivateKey
-	// money of each entity as the plan moves it.
-	money []int64
-	next  int // of the trades
-	order int // number of the next order
+	keys   map[string][]tx.PrivateKey
+	// money of each entity as the plan moves it; deposited is all of it.
+	money     []int64
+	deposited int64
+	// registered and tradable units of each entity by instrument: what stands in
+	// its registry holding and in its trading holding.
+	registered, tradable [][]tx.Tonnes
+	next                 int // of the trades
+	order                int // number of the next order
 }
 
 // Steps signs the year for the chain with this id and genesis hash. Steps must
 // be submitted in order; each may be submitted again.
 func (p *Plan) Steps(chainID string, domain tx.Domain) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
-		a := &author{p: p, chain: chainID, domain: domain, keys: map[string]tx.PrivateKey{}, money: make([]int64, len(p.Entities))}
+		a := &author{p: p, chain: chainID, domain: domain, keys: map[string][]tx.PrivateKey{}, money: make([]int64, len(p.Entities))}
+		for range p.Entities {
+			a.registered = append(a.registered, make([]tx.Tonnes, len(p.File.Instruments)))
+			a.tradable = append(a.tradable, make([]tx.Tonnes, len(p.File.Instruments)))
+		}
 		makers := []func() (Step, error){a.bringForward, a.institutions, a.accounts, a.pages}
 		for i := range p.Days {
 			makers = append(makers, func() (Step, error) { return a.day(i) })
@@ -51,43 +59,52 @@ func (p *Plan) Steps(chainID string, domain tx.Domain) iter.Seq2[Step, error] {
 // Count of the steps.
 func (p *Plan) Count() int { return len(p.Days) + 5 }
 
-func (a *author) key(party string) (tx.PrivateKey, error) {
+func (a *author) keysOf(party string) ([]tx.PrivateKey, error) {
 	k, ok := a.keys[party]
 	if ok {
 		return k, nil
 	}
-	k, err := a.p.Key(party)
+	k, err := a.p.Keys(party)
 	a.keys[party] = k
+	if err != nil {
+		err = fmt.Errorf("scenario: the keys of %s: %w", party, err)
+	}
 	return k, err
 }
 
-// sign adds a transaction to a step.
+// sign adds a transaction to a step, signed by all persons of the parties.
 func (a *author) sign(s *Step, party, reference string, operations []tx.Operation, cosigners ...string) error {
 	var keys []tx.PrivateKey
 	for _, who := range append([]string{party}, cosigners...) {
-		k, err := a.key(who)
+		k, err := a.keysOf(who)
 		if err != nil {
-			return fmt.Errorf("scenario: the key of %s: %w", who, err)
+			return err
 		}
-		keys = append(keys, k)
+		keys = append(keys, k...)
 	}
+	_, err := a.signBy(s, party, reference, operations, keys)
+	return err
+}
+
+// signBy adds a transaction that these keys sign, and returns its id.
+func (a *author) signBy(s *Step, party, reference string, operations []tx.Operation, keys []tx.PrivateKey) (tx.ID, error) {
 	raw, err := tx.NewTransaction(a.domain, &tx.Body{ChainId: a.chain, Party: party, Reference: reference, Operations: operations}, keys...)
 	if err != nil {
-		return fmt.Errorf("scenario: %s of %s: %w", reference, party, err)
+		return tx.ID{}, fmt.Errorf("scenario: %s of %s: %w", reference, party, err)
 	}
 	s.Transactions = append(s.Transactions, raw)
-	return nil
+	return tx.TransactionID(a.domain, raw)
 }
 
 // signMany cuts operations into transactions that are not too large.
-func (a *author) signMany(s *Step, party, reference string, operations []tx.Operation) error {
+func (a *author) signMany(s *Step, party, reference string, operations []tx.Operation, cosigners ...string) error {
 	for n := 1; len(operations) > 0; n++ {
 		k, size := 0, 0
 		for k < len(operations) && size+operations[k].Size()+8 < tx.MaxTransactionBytes-1000 {
 			size += operations[k].Size() + 8
 			k++
 		}
-		if err := a.sign(s, party, fmt.Sprintf("%s-%d", reference, n), operations[:k]); err != nil {
+		if err := a.sign(s, party, fmt.Sprintf("%s-%d", reference, n), operations[:k], cosigners...); err != nil {
 			return err
 		}
 		operations = operations[k:]
@@ -133,10 +150,12 @@ func (a *author) bringForward() (Step, error) {
 	for i := range a.p.Entities {
 		for k, t := range a.p.Entities[i].Opening {
 			held[k] += t
+			a.registered[i][k] = t
 		}
 		o.Money += a.p.Entities[i].OpeningMoney
 		a.money[i] = int64(a.p.Entities[i].OpeningMoney)
 	}
+	a.deposited = int64(o.Money)
 	for k, code := range a.p.File.Instruments {
 		if k != a.p.own {
 			o.Instruments = append(o.Instruments, tx.InstrumentPosition{Instrument: code, Tonnes: held[k], Close: fenOf(a.p.File.trading().PreviousYearClose)})
@@ -153,16 +172,22 @@ func (a *author) bringForward() (Step, error) {
 	return s, a.sign(&s, Registry, "opening", []tx.Operation{{Operation: &tx.Operation_BringForward{BringForward: o}}}, Ministry)
 }
 
-func (a *author) open(id, name, region string, role tx.Role) (tx.Operation, error) {
-	k, err := a.key(id)
+func (a *author) open(o tx.OpenAccount) (tx.Operation, error) {
+	keys, err := a.keysOf(o.Id)
 	if err != nil {
 		return tx.Operation{}, err
 	}
-	proven, err := tx.ProveKey(a.domain, id, k)
-	if err != nil {
-		return tx.Operation{}, fmt.Errorf("scenario: prove the key of %s: %w", id, err)
+	for i, k := range keys {
+		proven, err := tx.ProveKey(a.domain, o.Id, k)
+		if err != nil {
+			return tx.Operation{}, fmt.Errorf("scenario: prove the key of %s: %w", o.Id, err)
+		}
+		if len(keys) > 1 {
+			proven.Person = fmt.Sprintf("%s, person %d", o.Id, i+1)
+		}
+		o.Keys = append(o.Keys, proven)
 	}
-	return tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &tx.OpenAccount{Id: id, Role: role, Name: name, Region: region, Keys: []tx.ProvenKey{proven}}}}, nil
+	return tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &o}}, nil
 }
 
 // institutions opens their accounts and sets the parameters.
@@ -170,7 +195,7 @@ func (a *author) institutions() (Step, error) {
 	s := Step{What: "accounts of institutions"}
 	var operations []tx.Operation
 	add := func(id, name string, role tx.Role) error {
-		op, err := a.open(id, name, "", role)
+		op, err := a.open(tx.OpenAccount{Id: id, Name: name, Role: role})
 		operations = append(operations, op)
 		return err
 	}
@@ -182,7 +207,9 @@ func (a *author) institutions() (Step, error) {
 	for _, i := range []struct {
 		id, name string
 		role     tx.Role
-	}{{Exchange, "Exchange", tx.Exchange}, {Bank, "Settlement bank", tx.SettlementBank}, {Auditor, "Auditor", tx.Auditor}} {
+	}{{Exchange, "Exchange", tx.Exchange}, {Bank, "Settlement bank", tx.SettlementBank}, {Auditor, "Auditor", tx.Auditor},
+		{Verifier, "Verification body", tx.VerificationBody}, {Court, "Court", tx.Court},
+		{CCERRegistry, "CCER registry", tx.CCERRegistry}, {CCERExchange, "CCER exchange", tx.CCERExchange}} {
 		if err := add(i.id, i.name, i.role); err != nil {
 			return s, err
 		}
@@ -214,8 +241,8 @@ func (a *author) accounts() (Step, error) {
 		if err != nil {
 			return s, err
 		}
-		a.keys[e.ID] = k
-		op, err := a.open(e.ID, e.Name, e.Region, tx.KeyEmittingEntity)
+		a.keys[e.ID] = []tx.PrivateKey{k}
+		op, err := a.open(tx.OpenAccount{Id: e.ID, Name: e.Name, Region: e.Region, Role: tx.KeyEmittingEntity, USCC: uscc(i + 1), Sector: tx.Power})
 		if err != nil {
 			return s, err
 		}

@@ -1682,24 +1682,24 @@ func (m *GetYearTotalsResponse) GetTotals() tx.YearTotals {
 	return tx.YearTotals{}
 }
 
-type GetOrderFillRequest struct {
+type GetOrderRequest struct {
 	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
 	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
 	MinHeight uint64 `protobuf:"varint,3,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
 }
 
-func (m *GetOrderFillRequest) Reset()         { *m = GetOrderFillRequest{} }
-func (m *GetOrderFillRequest) String() string { return proto.CompactTextString(m) }
-func (*GetOrderFillRequest) ProtoMessage()    {}
-func (*GetOrderFillRequest) Descriptor() ([]byte, []int) {
+func (m *GetOrderRequest) Reset()         { *m = GetOrderRequest{} }
+func (m *GetOrderRequest) String() string { return proto.CompactTextString(m) }
+func (*GetOrderRequest) ProtoMessage()    {}
+func (*GetOrderRequest) Descriptor() ([]byte, []int) {
 	return fileDescriptor_52bc12f725ca22b3, []int{29}
 }
-func (m *GetOrderFillRequest) XXX_Unmarshal(b []byte) error {
+func (m *GetOrderRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-func (m *GetOrderFillRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+func (m *GetOrderRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
-		return xxx_messageInfo_GetOrderFillRequest.Marshal(b, m, deterministic)
+		return xxx_messageInfo_GetOrderRequest.Marshal(b, m, deterministic)
 	} else {
 		b = b[:cap(b)]
 		n, err := m.MarshalToSizedBuffer(b)
@@ -1709,56 +1709,56 @@ func (m *GetOrderFillRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte,
 		return b[:n], nil
 	}
 }
-func (m *GetOrderFillRequest) XXX_Merge(src proto.Message) {
-	xxx_messageInfo_GetOrderFillRequest.Merge(m, src)
+func (m *GetOrderRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetOrderRequest.Merge(m, src)
 }
-func (m *GetOrderFillRequest) XXX_Size() int {
+func (m *GetOrderRequest) XXX_Size() int {
 	return m.Size()
 }
-func (m *GetOrderFillRequest) XXX_DiscardUnknown() {
-	xxx_messageInfo_GetOrderFillRequest.DiscardUnknown(m)
+func (m *GetOrderRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetOrderRequest.DiscardUnknown(m)
 }
 
-var xxx_messageInfo_GetOrderFillRequest proto.InternalMessageInfo
+var xxx_messageInfo_GetOrderRequest proto.InternalMessageInfo
 
-func (m *GetOrderFillRequest) GetParty() string {
+func (m *GetOrderRequest) GetParty() string {
 	if m != nil {
 		return m.Party
 	}
 	return ""
 }
 
-func (m *GetOrderFillRequest) GetReference() string {
+func (m *GetOrderRequest) GetReference() string {
 	if m != nil {
 		return m.Reference
 	}
 	return ""
 }
 
-func (m *GetOrderFillRequest) GetMinHeight() uint64 {
+func (m *GetOrderRequest) GetMinHeight() uint64 {
 	if m != nil {
 		return m.MinHeight
 	}
 	return 0
 }
 
-type GetOrderFillResponse struct {
-	Height uint64       `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
-	Fill   tx.OrderFill `protobuf:"bytes,2,opt,name=fill,proto3" json:"fill"`
+type GetOrderResponse struct {
+	Height uint64         `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Order  tx.OrderRecord `protobuf:"bytes,2,opt,name=order,proto3" json:"order"`
 }
 
-func (m *GetOrderFillResponse) Reset()         { *m = GetOrderFillResponse{} }
-func (m *GetOrderFillResponse) String() string { return proto.CompactTextString(m) }
-func (*GetOrderFillResponse) ProtoMessage()    {}
-func (*GetOrderFillResponse) Descriptor() ([]byte, []int) {
+func (m *GetOrderResponse) Reset()         { *m = GetOrderResponse{} }
+func (m *GetOrderResponse) String() string { return proto.CompactTextString(m) }
+func (*GetOrderResponse) ProtoMessage()    {}
+func (*GetOrderResponse) Descriptor() ([]byte, []int) {
 	return fileDescriptor_52bc12f725ca22b3, []int{30}
 }
-func (m *GetOrderFillResponse) XXX_Unmarshal(b []byte) error {
+func (m *GetOrderResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
 }
-func (m *GetOrderFillResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+func (m *GetOrderResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
 	if deterministic {
-		return xxx_messageInfo_GetOrderFillResponse.Marshal(b, m, deterministic)
+		return xxx_messageInfo_GetOrderResponse.Marshal(b, m, deterministic)
 	} else {
 		b = b[:cap(b)]
 		n, err := m.MarshalToSizedBuffer(b)
@@ -1768,30 +1768,2038 @@ func (m *GetOrderFillResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte
 		return b[:n], nil
 	}
 }
-func (m *GetOrderFillResponse) XXX_Merge(src proto.Message) {
-	xxx_messageInfo_GetOrderFillResponse.Merge(m, src)
+func (m *GetOrderResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetOrderResponse.Merge(m, src)
 }
-func (m *GetOrderFillResponse) XXX_Size() int {
+func (m *GetOrderResponse) XXX_Size() int {
 	return m.Size()
 }
-func (m *GetOrderFillResponse) XXX_DiscardUnknown() {
-	xxx_messageInfo_GetOrderFillResponse.DiscardUnknown(m)
+func (m *GetOrderResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetOrderResponse.DiscardUnknown(m)
 }
 
-var xxx_messageInfo_GetOrderFillResponse proto.InternalMessageInfo
+var xxx_messageInfo_GetOrderResponse proto.InternalMessageInfo
 
-func (m *GetOrderFillResponse) GetHeight() uint64 {
+func (m *GetOrderResponse) GetHeight() uint64 {
 	if m != nil {
 		return m.Height
 	}
 	return 0
 }
 
-func (m *GetOrderFillResponse) GetFill() tx.OrderFill {
+func (m *GetOrderResponse) GetOrder() tx.OrderRecord {
 	if m != nil {
-		return m.Fill
+		return m.Order
 	}
-	return tx.OrderFill{}
+	return tx.OrderRecord{}
+}
+
+type ListTradesRequest struct {
+	Day       carbonledger_tx.Day `protobuf:"varint,1,opt,name=day,proto3,casttype=carbonledger/tx.Day" json:"day,omitempty"`
+	Cursor    string              `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32              `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64              `protobuf:"varint,4,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListTradesRequest) Reset()         { *m = ListTradesRequest{} }
+func (m *ListTradesRequest) String() string { return proto.CompactTextString(m) }
+func (*ListTradesRequest) ProtoMessage()    {}
+func (*ListTradesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{31}
+}
+func (m *ListTradesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListTradesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListTradesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListTradesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListTradesRequest.Merge(m, src)
+}
+func (m *ListTradesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListTradesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListTradesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListTradesRequest proto.InternalMessageInfo
+
+func (m *ListTradesRequest) GetDay() carbonledger_tx.Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *ListTradesRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListTradesRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListTradesRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListTradesResponse struct {
+	Page   Page             `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Trades []tx.TradeRecord `protobuf:"bytes,2,rep,name=trades,proto3" json:"trades"`
+}
+
+func (m *ListTradesResponse) Reset()         { *m = ListTradesResponse{} }
+func (m *ListTradesResponse) String() string { return proto.CompactTextString(m) }
+func (*ListTradesResponse) ProtoMessage()    {}
+func (*ListTradesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{32}
+}
+func (m *ListTradesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListTradesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListTradesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListTradesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListTradesResponse.Merge(m, src)
+}
+func (m *ListTradesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListTradesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListTradesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListTradesResponse proto.InternalMessageInfo
+
+func (m *ListTradesResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListTradesResponse) GetTrades() []tx.TradeRecord {
+	if m != nil {
+		return m.Trades
+	}
+	return nil
+}
+
+type GetSettlementRequest struct {
+	Day       carbonledger_tx.Day `protobuf:"varint,1,opt,name=day,proto3,casttype=carbonledger/tx.Day" json:"day,omitempty"`
+	MinHeight uint64              `protobuf:"varint,2,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *GetSettlementRequest) Reset()         { *m = GetSettlementRequest{} }
+func (m *GetSettlementRequest) String() string { return proto.CompactTextString(m) }
+func (*GetSettlementRequest) ProtoMessage()    {}
+func (*GetSettlementRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{33}
+}
+func (m *GetSettlementRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetSettlementRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetSettlementRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetSettlementRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetSettlementRequest.Merge(m, src)
+}
+func (m *GetSettlementRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetSettlementRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetSettlementRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetSettlementRequest proto.InternalMessageInfo
+
+func (m *GetSettlementRequest) GetDay() carbonledger_tx.Day {
+	if m != nil {
+		return m.Day
+	}
+	return 0
+}
+
+func (m *GetSettlementRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type GetSettlementResponse struct {
+	Height     uint64           `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Settlement tx.DaySettlement `protobuf:"bytes,2,opt,name=settlement,proto3" json:"settlement"`
+}
+
+func (m *GetSettlementResponse) Reset()         { *m = GetSettlementResponse{} }
+func (m *GetSettlementResponse) String() string { return proto.CompactTextString(m) }
+func (*GetSettlementResponse) ProtoMessage()    {}
+func (*GetSettlementResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{34}
+}
+func (m *GetSettlementResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetSettlementResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetSettlementResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetSettlementResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetSettlementResponse.Merge(m, src)
+}
+func (m *GetSettlementResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetSettlementResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetSettlementResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetSettlementResponse proto.InternalMessageInfo
+
+func (m *GetSettlementResponse) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *GetSettlementResponse) GetSettlement() tx.DaySettlement {
+	if m != nil {
+		return m.Settlement
+	}
+	return tx.DaySettlement{}
+}
+
+type GetSessionRequest struct {
+	Session   string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	MinHeight uint64 `protobuf:"varint,2,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *GetSessionRequest) Reset()         { *m = GetSessionRequest{} }
+func (m *GetSessionRequest) String() string { return proto.CompactTextString(m) }
+func (*GetSessionRequest) ProtoMessage()    {}
+func (*GetSessionRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{35}
+}
+func (m *GetSessionRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetSessionRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetSessionRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetSessionRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetSessionRequest.Merge(m, src)
+}
+func (m *GetSessionRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetSessionRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetSessionRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetSessionRequest proto.InternalMessageInfo
+
+func (m *GetSessionRequest) GetSession() string {
+	if m != nil {
+		return m.Session
+	}
+	return ""
+}
+
+func (m *GetSessionRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type GetSessionResponse struct {
+	Height  uint64            `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Session tx.BiddingSession `protobuf:"bytes,2,opt,name=session,proto3" json:"session"`
+}
+
+func (m *GetSessionResponse) Reset()         { *m = GetSessionResponse{} }
+func (m *GetSessionResponse) String() string { return proto.CompactTextString(m) }
+func (*GetSessionResponse) ProtoMessage()    {}
+func (*GetSessionResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{36}
+}
+func (m *GetSessionResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetSessionResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetSessionResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetSessionResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetSessionResponse.Merge(m, src)
+}
+func (m *GetSessionResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetSessionResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetSessionResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetSessionResponse proto.InternalMessageInfo
+
+func (m *GetSessionResponse) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *GetSessionResponse) GetSession() tx.BiddingSession {
+	if m != nil {
+		return m.Session
+	}
+	return tx.BiddingSession{}
+}
+
+type ListLotsRequest struct {
+	Entity     string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	Cursor     string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit      uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight  uint64 `protobuf:"varint,5,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListLotsRequest) Reset()         { *m = ListLotsRequest{} }
+func (m *ListLotsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListLotsRequest) ProtoMessage()    {}
+func (*ListLotsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{37}
+}
+func (m *ListLotsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListLotsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListLotsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListLotsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListLotsRequest.Merge(m, src)
+}
+func (m *ListLotsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListLotsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListLotsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListLotsRequest proto.InternalMessageInfo
+
+func (m *ListLotsRequest) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *ListLotsRequest) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *ListLotsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListLotsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListLotsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListLotsResponse struct {
+	Page Page     `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Lots []tx.Lot `protobuf:"bytes,2,rep,name=lots,proto3" json:"lots"`
+}
+
+func (m *ListLotsResponse) Reset()         { *m = ListLotsResponse{} }
+func (m *ListLotsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListLotsResponse) ProtoMessage()    {}
+func (*ListLotsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{38}
+}
+func (m *ListLotsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListLotsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListLotsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListLotsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListLotsResponse.Merge(m, src)
+}
+func (m *ListLotsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListLotsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListLotsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListLotsResponse proto.InternalMessageInfo
+
+func (m *ListLotsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListLotsResponse) GetLots() []tx.Lot {
+	if m != nil {
+		return m.Lots
+	}
+	return nil
+}
+
+type GetAllocationRequest struct {
+	Entity     string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
+	MinHeight  uint64 `protobuf:"varint,3,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *GetAllocationRequest) Reset()         { *m = GetAllocationRequest{} }
+func (m *GetAllocationRequest) String() string { return proto.CompactTextString(m) }
+func (*GetAllocationRequest) ProtoMessage()    {}
+func (*GetAllocationRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{39}
+}
+func (m *GetAllocationRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetAllocationRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetAllocationRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetAllocationRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetAllocationRequest.Merge(m, src)
+}
+func (m *GetAllocationRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetAllocationRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetAllocationRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetAllocationRequest proto.InternalMessageInfo
+
+func (m *GetAllocationRequest) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *GetAllocationRequest) GetInstrument() string {
+	if m != nil {
+		return m.Instrument
+	}
+	return ""
+}
+
+func (m *GetAllocationRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type GetAllocationResponse struct {
+	Height     uint64        `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Allocation tx.Allocation `protobuf:"bytes,2,opt,name=allocation,proto3" json:"allocation"`
+}
+
+func (m *GetAllocationResponse) Reset()         { *m = GetAllocationResponse{} }
+func (m *GetAllocationResponse) String() string { return proto.CompactTextString(m) }
+func (*GetAllocationResponse) ProtoMessage()    {}
+func (*GetAllocationResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{40}
+}
+func (m *GetAllocationResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetAllocationResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetAllocationResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetAllocationResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetAllocationResponse.Merge(m, src)
+}
+func (m *GetAllocationResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetAllocationResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetAllocationResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetAllocationResponse proto.InternalMessageInfo
+
+func (m *GetAllocationResponse) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *GetAllocationResponse) GetAllocation() tx.Allocation {
+	if m != nil {
+		return m.Allocation
+	}
+	return tx.Allocation{}
+}
+
+type ListVerificationsRequest struct {
+	Year      carbonledger_tx.Year `protobuf:"varint,1,opt,name=year,proto3,casttype=carbonledger/tx.Year" json:"year,omitempty"`
+	Entity    string               `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	Cursor    string               `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32               `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64               `protobuf:"varint,5,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListVerificationsRequest) Reset()         { *m = ListVerificationsRequest{} }
+func (m *ListVerificationsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListVerificationsRequest) ProtoMessage()    {}
+func (*ListVerificationsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{41}
+}
+func (m *ListVerificationsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListVerificationsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListVerificationsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListVerificationsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListVerificationsRequest.Merge(m, src)
+}
+func (m *ListVerificationsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListVerificationsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListVerificationsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListVerificationsRequest proto.InternalMessageInfo
+
+func (m *ListVerificationsRequest) GetYear() carbonledger_tx.Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *ListVerificationsRequest) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *ListVerificationsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListVerificationsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListVerificationsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListVerificationsResponse struct {
+	Page          Page              `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Verifications []tx.Verification `protobuf:"bytes,2,rep,name=verifications,proto3" json:"verifications"`
+}
+
+func (m *ListVerificationsResponse) Reset()         { *m = ListVerificationsResponse{} }
+func (m *ListVerificationsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListVerificationsResponse) ProtoMessage()    {}
+func (*ListVerificationsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{42}
+}
+func (m *ListVerificationsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListVerificationsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListVerificationsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListVerificationsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListVerificationsResponse.Merge(m, src)
+}
+func (m *ListVerificationsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListVerificationsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListVerificationsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListVerificationsResponse proto.InternalMessageInfo
+
+func (m *ListVerificationsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListVerificationsResponse) GetVerifications() []tx.Verification {
+	if m != nil {
+		return m.Verifications
+	}
+	return nil
+}
+
+type ListApplicationsRequest struct {
+	Applicant   string              `protobuf:"bytes,1,opt,name=applicant,proto3" json:"applicant,omitempty"`
+	Beneficiary string              `protobuf:"bytes,2,opt,name=beneficiary,proto3" json:"beneficiary,omitempty"`
+	State       tx.ApplicationState `protobuf:"varint,3,opt,name=state,proto3,enum=carbonledger.tx.v1.ApplicationState" json:"state,omitempty"`
+	Cursor      string              `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit       uint32              `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight   uint64              `protobuf:"varint,6,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListApplicationsRequest) Reset()         { *m = ListApplicationsRequest{} }
+func (m *ListApplicationsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListApplicationsRequest) ProtoMessage()    {}
+func (*ListApplicationsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{43}
+}
+func (m *ListApplicationsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListApplicationsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListApplicationsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListApplicationsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListApplicationsRequest.Merge(m, src)
+}
+func (m *ListApplicationsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListApplicationsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListApplicationsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListApplicationsRequest proto.InternalMessageInfo
+
+func (m *ListApplicationsRequest) GetApplicant() string {
+	if m != nil {
+		return m.Applicant
+	}
+	return ""
+}
+
+func (m *ListApplicationsRequest) GetBeneficiary() string {
+	if m != nil {
+		return m.Beneficiary
+	}
+	return ""
+}
+
+func (m *ListApplicationsRequest) GetState() tx.ApplicationState {
+	if m != nil {
+		return m.State
+	}
+	return tx.ApplicationStateUnspecified
+}
+
+func (m *ListApplicationsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListApplicationsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListApplicationsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListApplicationsResponse struct {
+	Page         Page             `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Applications []tx.Application `protobuf:"bytes,2,rep,name=applications,proto3" json:"applications"`
+}
+
+func (m *ListApplicationsResponse) Reset()         { *m = ListApplicationsResponse{} }
+func (m *ListApplicationsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListApplicationsResponse) ProtoMessage()    {}
+func (*ListApplicationsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{44}
+}
+func (m *ListApplicationsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListApplicationsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListApplicationsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListApplicationsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListApplicationsResponse.Merge(m, src)
+}
+func (m *ListApplicationsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListApplicationsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListApplicationsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListApplicationsResponse proto.InternalMessageInfo
+
+func (m *ListApplicationsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListApplicationsResponse) GetApplications() []tx.Application {
+	if m != nil {
+		return m.Applications
+	}
+	return nil
+}
+
+type ListVoluntaryCancellationsRequest struct {
+	Cursor    string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,3,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListVoluntaryCancellationsRequest) Reset()         { *m = ListVoluntaryCancellationsRequest{} }
+func (m *ListVoluntaryCancellationsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListVoluntaryCancellationsRequest) ProtoMessage()    {}
+func (*ListVoluntaryCancellationsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{45}
+}
+func (m *ListVoluntaryCancellationsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListVoluntaryCancellationsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListVoluntaryCancellationsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListVoluntaryCancellationsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListVoluntaryCancellationsRequest.Merge(m, src)
+}
+func (m *ListVoluntaryCancellationsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListVoluntaryCancellationsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListVoluntaryCancellationsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListVoluntaryCancellationsRequest proto.InternalMessageInfo
+
+func (m *ListVoluntaryCancellationsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListVoluntaryCancellationsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListVoluntaryCancellationsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListVoluntaryCancellationsResponse struct {
+	Page          Page             `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Cancellations []tx.Application `protobuf:"bytes,2,rep,name=cancellations,proto3" json:"cancellations"`
+}
+
+func (m *ListVoluntaryCancellationsResponse) Reset()         { *m = ListVoluntaryCancellationsResponse{} }
+func (m *ListVoluntaryCancellationsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListVoluntaryCancellationsResponse) ProtoMessage()    {}
+func (*ListVoluntaryCancellationsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{46}
+}
+func (m *ListVoluntaryCancellationsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListVoluntaryCancellationsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListVoluntaryCancellationsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListVoluntaryCancellationsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListVoluntaryCancellationsResponse.Merge(m, src)
+}
+func (m *ListVoluntaryCancellationsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListVoluntaryCancellationsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListVoluntaryCancellationsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListVoluntaryCancellationsResponse proto.InternalMessageInfo
+
+func (m *ListVoluntaryCancellationsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListVoluntaryCancellationsResponse) GetCancellations() []tx.Application {
+	if m != nil {
+		return m.Cancellations
+	}
+	return nil
+}
+
+type ListCancellationsRequest struct {
+	Owner     string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	Cursor    string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,4,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListCancellationsRequest) Reset()         { *m = ListCancellationsRequest{} }
+func (m *ListCancellationsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListCancellationsRequest) ProtoMessage()    {}
+func (*ListCancellationsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{47}
+}
+func (m *ListCancellationsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListCancellationsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListCancellationsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListCancellationsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListCancellationsRequest.Merge(m, src)
+}
+func (m *ListCancellationsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListCancellationsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListCancellationsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListCancellationsRequest proto.InternalMessageInfo
+
+func (m *ListCancellationsRequest) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *ListCancellationsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListCancellationsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListCancellationsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListCancellationsResponse struct {
+	Page          Page              `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Cancellations []tx.Cancellation `protobuf:"bytes,2,rep,name=cancellations,proto3" json:"cancellations"`
+}
+
+func (m *ListCancellationsResponse) Reset()         { *m = ListCancellationsResponse{} }
+func (m *ListCancellationsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListCancellationsResponse) ProtoMessage()    {}
+func (*ListCancellationsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{48}
+}
+func (m *ListCancellationsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListCancellationsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListCancellationsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListCancellationsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListCancellationsResponse.Merge(m, src)
+}
+func (m *ListCancellationsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListCancellationsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListCancellationsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListCancellationsResponse proto.InternalMessageInfo
+
+func (m *ListCancellationsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListCancellationsResponse) GetCancellations() []tx.Cancellation {
+	if m != nil {
+		return m.Cancellations
+	}
+	return nil
+}
+
+type ListReductionsRequest struct {
+	Cursor    string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,3,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListReductionsRequest) Reset()         { *m = ListReductionsRequest{} }
+func (m *ListReductionsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListReductionsRequest) ProtoMessage()    {}
+func (*ListReductionsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{49}
+}
+func (m *ListReductionsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListReductionsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListReductionsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListReductionsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListReductionsRequest.Merge(m, src)
+}
+func (m *ListReductionsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListReductionsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListReductionsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListReductionsRequest proto.InternalMessageInfo
+
+func (m *ListReductionsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListReductionsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListReductionsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListReductionsResponse struct {
+	Page       Page           `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Reductions []tx.Reduction `protobuf:"bytes,2,rep,name=reductions,proto3" json:"reductions"`
+}
+
+func (m *ListReductionsResponse) Reset()         { *m = ListReductionsResponse{} }
+func (m *ListReductionsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListReductionsResponse) ProtoMessage()    {}
+func (*ListReductionsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{50}
+}
+func (m *ListReductionsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListReductionsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListReductionsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListReductionsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListReductionsResponse.Merge(m, src)
+}
+func (m *ListReductionsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListReductionsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListReductionsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListReductionsResponse proto.InternalMessageInfo
+
+func (m *ListReductionsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListReductionsResponse) GetReductions() []tx.Reduction {
+	if m != nil {
+		return m.Reductions
+	}
+	return nil
+}
+
+type ListReductionHoldingsRequest struct {
+	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Cursor    string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,4,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListReductionHoldingsRequest) Reset()         { *m = ListReductionHoldingsRequest{} }
+func (m *ListReductionHoldingsRequest) String() string { return proto.CompactTextString(m) }
+func (*ListReductionHoldingsRequest) ProtoMessage()    {}
+func (*ListReductionHoldingsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{51}
+}
+func (m *ListReductionHoldingsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListReductionHoldingsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListReductionHoldingsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListReductionHoldingsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListReductionHoldingsRequest.Merge(m, src)
+}
+func (m *ListReductionHoldingsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListReductionHoldingsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListReductionHoldingsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListReductionHoldingsRequest proto.InternalMessageInfo
+
+func (m *ListReductionHoldingsRequest) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *ListReductionHoldingsRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListReductionHoldingsRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListReductionHoldingsRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListReductionHoldingsResponse struct {
+	Page     Page                  `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Holdings []tx.ReductionHolding `protobuf:"bytes,2,rep,name=holdings,proto3" json:"holdings"`
+}
+
+func (m *ListReductionHoldingsResponse) Reset()         { *m = ListReductionHoldingsResponse{} }
+func (m *ListReductionHoldingsResponse) String() string { return proto.CompactTextString(m) }
+func (*ListReductionHoldingsResponse) ProtoMessage()    {}
+func (*ListReductionHoldingsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{52}
+}
+func (m *ListReductionHoldingsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListReductionHoldingsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListReductionHoldingsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListReductionHoldingsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListReductionHoldingsResponse.Merge(m, src)
+}
+func (m *ListReductionHoldingsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListReductionHoldingsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListReductionHoldingsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListReductionHoldingsResponse proto.InternalMessageInfo
+
+func (m *ListReductionHoldingsResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListReductionHoldingsResponse) GetHoldings() []tx.ReductionHolding {
+	if m != nil {
+		return m.Holdings
+	}
+	return nil
+}
+
+type ListPreparedRequest struct {
+	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Cursor    string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,4,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListPreparedRequest) Reset()         { *m = ListPreparedRequest{} }
+func (m *ListPreparedRequest) String() string { return proto.CompactTextString(m) }
+func (*ListPreparedRequest) ProtoMessage()    {}
+func (*ListPreparedRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{53}
+}
+func (m *ListPreparedRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListPreparedRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListPreparedRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListPreparedRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListPreparedRequest.Merge(m, src)
+}
+func (m *ListPreparedRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListPreparedRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListPreparedRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListPreparedRequest proto.InternalMessageInfo
+
+func (m *ListPreparedRequest) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *ListPreparedRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListPreparedRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListPreparedRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListPreparedResponse struct {
+	Page     Page          `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Prepared []tx.Prepared `protobuf:"bytes,2,rep,name=prepared,proto3" json:"prepared"`
+}
+
+func (m *ListPreparedResponse) Reset()         { *m = ListPreparedResponse{} }
+func (m *ListPreparedResponse) String() string { return proto.CompactTextString(m) }
+func (*ListPreparedResponse) ProtoMessage()    {}
+func (*ListPreparedResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{54}
+}
+func (m *ListPreparedResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListPreparedResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListPreparedResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListPreparedResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListPreparedResponse.Merge(m, src)
+}
+func (m *ListPreparedResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListPreparedResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListPreparedResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListPreparedResponse proto.InternalMessageInfo
+
+func (m *ListPreparedResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListPreparedResponse) GetPrepared() []tx.Prepared {
+	if m != nil {
+		return m.Prepared
+	}
+	return nil
+}
+
+type ListFreezesRequest struct {
+	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Cursor    string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,4,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListFreezesRequest) Reset()         { *m = ListFreezesRequest{} }
+func (m *ListFreezesRequest) String() string { return proto.CompactTextString(m) }
+func (*ListFreezesRequest) ProtoMessage()    {}
+func (*ListFreezesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{55}
+}
+func (m *ListFreezesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListFreezesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListFreezesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListFreezesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListFreezesRequest.Merge(m, src)
+}
+func (m *ListFreezesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListFreezesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListFreezesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListFreezesRequest proto.InternalMessageInfo
+
+func (m *ListFreezesRequest) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *ListFreezesRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListFreezesRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListFreezesRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListFreezesResponse struct {
+	Page    Page              `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Freezes []tx.FreezeRecord `protobuf:"bytes,2,rep,name=freezes,proto3" json:"freezes"`
+}
+
+func (m *ListFreezesResponse) Reset()         { *m = ListFreezesResponse{} }
+func (m *ListFreezesResponse) String() string { return proto.CompactTextString(m) }
+func (*ListFreezesResponse) ProtoMessage()    {}
+func (*ListFreezesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{56}
+}
+func (m *ListFreezesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListFreezesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListFreezesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListFreezesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListFreezesResponse.Merge(m, src)
+}
+func (m *ListFreezesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListFreezesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListFreezesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListFreezesResponse proto.InternalMessageInfo
+
+func (m *ListFreezesResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListFreezesResponse) GetFreezes() []tx.FreezeRecord {
+	if m != nil {
+		return m.Freezes
+	}
+	return nil
+}
+
+type ListPledgesRequest struct {
+	Party     string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	Cursor    string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64 `protobuf:"varint,4,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListPledgesRequest) Reset()         { *m = ListPledgesRequest{} }
+func (m *ListPledgesRequest) String() string { return proto.CompactTextString(m) }
+func (*ListPledgesRequest) ProtoMessage()    {}
+func (*ListPledgesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{57}
+}
+func (m *ListPledgesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListPledgesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListPledgesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListPledgesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListPledgesRequest.Merge(m, src)
+}
+func (m *ListPledgesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListPledgesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListPledgesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListPledgesRequest proto.InternalMessageInfo
+
+func (m *ListPledgesRequest) GetParty() string {
+	if m != nil {
+		return m.Party
+	}
+	return ""
+}
+
+func (m *ListPledgesRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListPledgesRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListPledgesRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListPledgesResponse struct {
+	Page    Page              `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Pledges []tx.PledgeRecord `protobuf:"bytes,2,rep,name=pledges,proto3" json:"pledges"`
+}
+
+func (m *ListPledgesResponse) Reset()         { *m = ListPledgesResponse{} }
+func (m *ListPledgesResponse) String() string { return proto.CompactTextString(m) }
+func (*ListPledgesResponse) ProtoMessage()    {}
+func (*ListPledgesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{58}
+}
+func (m *ListPledgesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListPledgesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListPledgesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListPledgesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListPledgesResponse.Merge(m, src)
+}
+func (m *ListPledgesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListPledgesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListPledgesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListPledgesResponse proto.InternalMessageInfo
+
+func (m *ListPledgesResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListPledgesResponse) GetPledges() []tx.PledgeRecord {
+	if m != nil {
+		return m.Pledges
+	}
+	return nil
+}
+
+type GetCarryOverRequest struct {
+	Entity    string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	MinHeight uint64 `protobuf:"varint,2,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *GetCarryOverRequest) Reset()         { *m = GetCarryOverRequest{} }
+func (m *GetCarryOverRequest) String() string { return proto.CompactTextString(m) }
+func (*GetCarryOverRequest) ProtoMessage()    {}
+func (*GetCarryOverRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{59}
+}
+func (m *GetCarryOverRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetCarryOverRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetCarryOverRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetCarryOverRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetCarryOverRequest.Merge(m, src)
+}
+func (m *GetCarryOverRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetCarryOverRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetCarryOverRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetCarryOverRequest proto.InternalMessageInfo
+
+func (m *GetCarryOverRequest) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *GetCarryOverRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type GetCarryOverResponse struct {
+	Height   uint64               `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Standing tx.CarryOverStanding `protobuf:"bytes,2,opt,name=standing,proto3" json:"standing"`
+}
+
+func (m *GetCarryOverResponse) Reset()         { *m = GetCarryOverResponse{} }
+func (m *GetCarryOverResponse) String() string { return proto.CompactTextString(m) }
+func (*GetCarryOverResponse) ProtoMessage()    {}
+func (*GetCarryOverResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{60}
+}
+func (m *GetCarryOverResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetCarryOverResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetCarryOverResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetCarryOverResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetCarryOverResponse.Merge(m, src)
+}
+func (m *GetCarryOverResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetCarryOverResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetCarryOverResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetCarryOverResponse proto.InternalMessageInfo
+
+func (m *GetCarryOverResponse) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *GetCarryOverResponse) GetStanding() tx.CarryOverStanding {
+	if m != nil {
+		return m.Standing
+	}
+	return tx.CarryOverStanding{}
+}
+
+type ListRisksRequest struct {
+	Year      carbonledger_tx.Year `protobuf:"varint,1,opt,name=year,proto3,casttype=carbonledger/tx.Year" json:"year,omitempty"`
+	Region    string               `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	Entity    string               `protobuf:"bytes,3,opt,name=entity,proto3" json:"entity,omitempty"`
+	Cursor    string               `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Limit     uint32               `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	MinHeight uint64               `protobuf:"varint,6,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *ListRisksRequest) Reset()         { *m = ListRisksRequest{} }
+func (m *ListRisksRequest) String() string { return proto.CompactTextString(m) }
+func (*ListRisksRequest) ProtoMessage()    {}
+func (*ListRisksRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{61}
+}
+func (m *ListRisksRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListRisksRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListRisksRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListRisksRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListRisksRequest.Merge(m, src)
+}
+func (m *ListRisksRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListRisksRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListRisksRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListRisksRequest proto.InternalMessageInfo
+
+func (m *ListRisksRequest) GetYear() carbonledger_tx.Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *ListRisksRequest) GetRegion() string {
+	if m != nil {
+		return m.Region
+	}
+	return ""
+}
+
+func (m *ListRisksRequest) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *ListRisksRequest) GetCursor() string {
+	if m != nil {
+		return m.Cursor
+	}
+	return ""
+}
+
+func (m *ListRisksRequest) GetLimit() uint32 {
+	if m != nil {
+		return m.Limit
+	}
+	return 0
+}
+
+func (m *ListRisksRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type ListRisksResponse struct {
+	Page  Page      `protobuf:"bytes,1,opt,name=page,proto3" json:"page"`
+	Risks []tx.Risk `protobuf:"bytes,2,rep,name=risks,proto3" json:"risks"`
+}
+
+func (m *ListRisksResponse) Reset()         { *m = ListRisksResponse{} }
+func (m *ListRisksResponse) String() string { return proto.CompactTextString(m) }
+func (*ListRisksResponse) ProtoMessage()    {}
+func (*ListRisksResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{62}
+}
+func (m *ListRisksResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ListRisksResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ListRisksResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ListRisksResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ListRisksResponse.Merge(m, src)
+}
+func (m *ListRisksResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *ListRisksResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_ListRisksResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ListRisksResponse proto.InternalMessageInfo
+
+func (m *ListRisksResponse) GetPage() Page {
+	if m != nil {
+		return m.Page
+	}
+	return Page{}
+}
+
+func (m *ListRisksResponse) GetRisks() []tx.Risk {
+	if m != nil {
+		return m.Risks
+	}
+	return nil
+}
+
+type GetPenaltyRequest struct {
+	Entity    string               `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Year      carbonledger_tx.Year `protobuf:"varint,2,opt,name=year,proto3,casttype=carbonledger/tx.Year" json:"year,omitempty"`
+	MinHeight uint64               `protobuf:"varint,3,opt,name=min_height,json=minHeight,proto3" json:"min_height,omitempty"`
+}
+
+func (m *GetPenaltyRequest) Reset()         { *m = GetPenaltyRequest{} }
+func (m *GetPenaltyRequest) String() string { return proto.CompactTextString(m) }
+func (*GetPenaltyRequest) ProtoMessage()    {}
+func (*GetPenaltyRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{63}
+}
+func (m *GetPenaltyRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetPenaltyRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetPenaltyRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetPenaltyRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetPenaltyRequest.Merge(m, src)
+}
+func (m *GetPenaltyRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetPenaltyRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetPenaltyRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetPenaltyRequest proto.InternalMessageInfo
+
+func (m *GetPenaltyRequest) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *GetPenaltyRequest) GetYear() carbonledger_tx.Year {
+	if m != nil {
+		return m.Year
+	}
+	return 0
+}
+
+func (m *GetPenaltyRequest) GetMinHeight() uint64 {
+	if m != nil {
+		return m.MinHeight
+	}
+	return 0
+}
+
+type GetPenaltyResponse struct {
+	Height  uint64     `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Penalty tx.Penalty `protobuf:"bytes,2,opt,name=penalty,proto3" json:"penalty"`
+}
+
+func (m *GetPenaltyResponse) Reset()         { *m = GetPenaltyResponse{} }
+func (m *GetPenaltyResponse) String() string { return proto.CompactTextString(m) }
+func (*GetPenaltyResponse) ProtoMessage()    {}
+func (*GetPenaltyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_52bc12f725ca22b3, []int{64}
+}
+func (m *GetPenaltyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *GetPenaltyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_GetPenaltyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *GetPenaltyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_GetPenaltyResponse.Merge(m, src)
+}
+func (m *GetPenaltyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *GetPenaltyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_GetPenaltyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_GetPenaltyResponse proto.InternalMessageInfo
+
+func (m *GetPenaltyResponse) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *GetPenaltyResponse) GetPenalty() tx.Penalty {
+	if m != nil {
+		return m.Penalty
+	}
+	return tx.Penalty{}
 }
 
 type ListParametersRequest struct {
@@ -1802,7 +3810,7 @@ func (m *ListParametersRequest) Reset()         { *m = ListParametersRequest{} }
 func (m *ListParametersRequest) String() string { return proto.CompactTextString(m) }
 func (*ListParametersRequest) ProtoMessage()    {}
 func (*ListParametersRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{31}
+	return fileDescriptor_52bc12f725ca22b3, []int{65}
 }
 func (m *ListParametersRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1847,7 +3855,7 @@ func (m *ListParametersResponse) Reset()         { *m = ListParametersResponse{}
 func (m *ListParametersResponse) String() string { return proto.CompactTextString(m) }
 func (*ListParametersResponse) ProtoMessage()    {}
 func (*ListParametersResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{32}
+	return fileDescriptor_52bc12f725ca22b3, []int{66}
 }
 func (m *ListParametersResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1898,7 +3906,7 @@ func (m *ListValidatorsRequest) Reset()         { *m = ListValidatorsRequest{} }
 func (m *ListValidatorsRequest) String() string { return proto.CompactTextString(m) }
 func (*ListValidatorsRequest) ProtoMessage()    {}
 func (*ListValidatorsRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{33}
+	return fileDescriptor_52bc12f725ca22b3, []int{67}
 }
 func (m *ListValidatorsRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1943,7 +3951,7 @@ func (m *ListValidatorsResponse) Reset()         { *m = ListValidatorsResponse{}
 func (m *ListValidatorsResponse) String() string { return proto.CompactTextString(m) }
 func (*ListValidatorsResponse) ProtoMessage()    {}
 func (*ListValidatorsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{34}
+	return fileDescriptor_52bc12f725ca22b3, []int{68}
 }
 func (m *ListValidatorsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1994,7 +4002,7 @@ func (m *CheckConservationRequest) Reset()         { *m = CheckConservationReque
 func (m *CheckConservationRequest) String() string { return proto.CompactTextString(m) }
 func (*CheckConservationRequest) ProtoMessage()    {}
 func (*CheckConservationRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{35}
+	return fileDescriptor_52bc12f725ca22b3, []int{69}
 }
 func (m *CheckConservationRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2039,7 +4047,7 @@ func (m *CheckConservationResponse) Reset()         { *m = CheckConservationResp
 func (m *CheckConservationResponse) String() string { return proto.CompactTextString(m) }
 func (*CheckConservationResponse) ProtoMessage()    {}
 func (*CheckConservationResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{36}
+	return fileDescriptor_52bc12f725ca22b3, []int{70}
 }
 func (m *CheckConservationResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2095,7 +4103,7 @@ func (m *BlocksRequest) Reset()         { *m = BlocksRequest{} }
 func (m *BlocksRequest) String() string { return proto.CompactTextString(m) }
 func (*BlocksRequest) ProtoMessage()    {}
 func (*BlocksRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{37}
+	return fileDescriptor_52bc12f725ca22b3, []int{71}
 }
 func (m *BlocksRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2155,7 +4163,7 @@ func (m *BlocksResponse) Reset()         { *m = BlocksResponse{} }
 func (m *BlocksResponse) String() string { return proto.CompactTextString(m) }
 func (*BlocksResponse) ProtoMessage()    {}
 func (*BlocksResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{38}
+	return fileDescriptor_52bc12f725ca22b3, []int{72}
 }
 func (m *BlocksResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2205,7 +4213,7 @@ func (m *ListAttestationsRequest) Reset()         { *m = ListAttestationsRequest
 func (m *ListAttestationsRequest) String() string { return proto.CompactTextString(m) }
 func (*ListAttestationsRequest) ProtoMessage()    {}
 func (*ListAttestationsRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{39}
+	return fileDescriptor_52bc12f725ca22b3, []int{73}
 }
 func (m *ListAttestationsRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2243,7 +4251,7 @@ func (m *ListAttestationsResponse) Reset()         { *m = ListAttestationsRespon
 func (m *ListAttestationsResponse) String() string { return proto.CompactTextString(m) }
 func (*ListAttestationsResponse) ProtoMessage()    {}
 func (*ListAttestationsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{40}
+	return fileDescriptor_52bc12f725ca22b3, []int{74}
 }
 func (m *ListAttestationsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2293,7 +4301,7 @@ func (m *StatusRequest) Reset()         { *m = StatusRequest{} }
 func (m *StatusRequest) String() string { return proto.CompactTextString(m) }
 func (*StatusRequest) ProtoMessage()    {}
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{41}
+	return fileDescriptor_52bc12f725ca22b3, []int{75}
 }
 func (m *StatusRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2358,7 +4366,7 @@ func (m *StatusResponse) Reset()         { *m = StatusResponse{} }
 func (m *StatusResponse) String() string { return proto.CompactTextString(m) }
 func (*StatusResponse) ProtoMessage()    {}
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{42}
+	return fileDescriptor_52bc12f725ca22b3, []int{76}
 }
 func (m *StatusResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2543,7 +4551,7 @@ func (m *PeerStatus) Reset()         { *m = PeerStatus{} }
 func (m *PeerStatus) String() string { return proto.CompactTextString(m) }
 func (*PeerStatus) ProtoMessage()    {}
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return fileDescriptor_52bc12f725ca22b3, []int{43}
+	return fileDescriptor_52bc12f725ca22b3, []int{77}
 }
 func (m *PeerStatus) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2651,8 +4659,42 @@ func init() {
 	proto.RegisterType((*ListBulletinsResponse)(nil), "carbonledger.api.v1.ListBulletinsResponse")
 	proto.RegisterType((*GetYearTotalsRequest)(nil), "carbonledger.api.v1.GetYearTotalsRequest")
 	proto.RegisterType((*GetYearTotalsResponse)(nil), "carbonledger.api.v1.GetYearTotalsResponse")
-	proto.RegisterType((*GetOrderFillRequest)(nil), "carbonledger.api.v1.GetOrderFillRequest")
-	proto.RegisterType((*GetOrderFillResponse)(nil), "carbonledger.api.v1.GetOrderFillResponse")
+	proto.RegisterType((*GetOrderRequest)(nil), "carbonledger.api.v1.GetOrderRequest")
+	proto.RegisterType((*GetOrderResponse)(nil), "carbonledger.api.v1.GetOrderResponse")
+	proto.RegisterType((*ListTradesRequest)(nil), "carbonledger.api.v1.ListTradesRequest")
+	proto.RegisterType((*ListTradesResponse)(nil), "carbonledger.api.v1.ListTradesResponse")
+	proto.RegisterType((*GetSettlementRequest)(nil), "carbonledger.api.v1.GetSettlementRequest")
+	proto.RegisterType((*GetSettlementResponse)(nil), "carbonledger.api.v1.GetSettlementResponse")
+	proto.RegisterType((*GetSessionRequest)(nil), "carbonledger.api.v1.GetSessionRequest")
+	proto.RegisterType((*GetSessionResponse)(nil), "carbonledger.api.v1.GetSessionResponse")
+	proto.RegisterType((*ListLotsRequest)(nil), "carbonledger.api.v1.ListLotsRequest")
+	proto.RegisterType((*ListLotsResponse)(nil), "carbonledger.api.v1.ListLotsResponse")
+	proto.RegisterType((*GetAllocationRequest)(nil), "carbonledger.api.v1.GetAllocationRequest")
+	proto.RegisterType((*GetAllocationResponse)(nil), "carbonledger.api.v1.GetAllocationResponse")
+	proto.RegisterType((*ListVerificationsRequest)(nil), "carbonledger.api.v1.ListVerificationsRequest")
+	proto.RegisterType((*ListVerificationsResponse)(nil), "carbonledger.api.v1.ListVerificationsResponse")
+	proto.RegisterType((*ListApplicationsRequest)(nil), "carbonledger.api.v1.ListApplicationsRequest")
+	proto.RegisterType((*ListApplicationsResponse)(nil), "carbonledger.api.v1.ListApplicationsResponse")
+	proto.RegisterType((*ListVoluntaryCancellationsRequest)(nil), "carbonledger.api.v1.ListVoluntaryCancellationsRequest")
+	proto.RegisterType((*ListVoluntaryCancellationsResponse)(nil), "carbonledger.api.v1.ListVoluntaryCancellationsResponse")
+	proto.RegisterType((*ListCancellationsRequest)(nil), "carbonledger.api.v1.ListCancellationsRequest")
+	proto.RegisterType((*ListCancellationsResponse)(nil), "carbonledger.api.v1.ListCancellationsResponse")
+	proto.RegisterType((*ListReductionsRequest)(nil), "carbonledger.api.v1.ListReductionsRequest")
+	proto.RegisterType((*ListReductionsResponse)(nil), "carbonledger.api.v1.ListReductionsResponse")
+	proto.RegisterType((*ListReductionHoldingsRequest)(nil), "carbonledger.api.v1.ListReductionHoldingsRequest")
+	proto.RegisterType((*ListReductionHoldingsResponse)(nil), "carbonledger.api.v1.ListReductionHoldingsResponse")
+	proto.RegisterType((*ListPreparedRequest)(nil), "carbonledger.api.v1.ListPreparedRequest")
+	proto.RegisterType((*ListPreparedResponse)(nil), "carbonledger.api.v1.ListPreparedResponse")
+	proto.RegisterType((*ListFreezesRequest)(nil), "carbonledger.api.v1.ListFreezesRequest")
+	proto.RegisterType((*ListFreezesResponse)(nil), "carbonledger.api.v1.ListFreezesResponse")
+	proto.RegisterType((*ListPledgesRequest)(nil), "carbonledger.api.v1.ListPledgesRequest")
+	proto.RegisterType((*ListPledgesResponse)(nil), "carbonledger.api.v1.ListPledgesResponse")
+	proto.RegisterType((*GetCarryOverRequest)(nil), "carbonledger.api.v1.GetCarryOverRequest")
+	proto.RegisterType((*GetCarryOverResponse)(nil), "carbonledger.api.v1.GetCarryOverResponse")
+	proto.RegisterType((*ListRisksRequest)(nil), "carbonledger.api.v1.ListRisksRequest")
+	proto.RegisterType((*ListRisksResponse)(nil), "carbonledger.api.v1.ListRisksResponse")
+	proto.RegisterType((*GetPenaltyRequest)(nil), "carbonledger.api.v1.GetPenaltyRequest")
+	proto.RegisterType((*GetPenaltyResponse)(nil), "carbonledger.api.v1.GetPenaltyResponse")
 	proto.RegisterType((*ListParametersRequest)(nil), "carbonledger.api.v1.ListParametersRequest")
 	proto.RegisterType((*ListParametersResponse)(nil), "carbonledger.api.v1.ListParametersResponse")
 	proto.RegisterType((*ListValidatorsRequest)(nil), "carbonledger.api.v1.ListValidatorsRequest")
@@ -2671,137 +4713,197 @@ func init() {
 func init() { proto.RegisterFile("carbonledger/api/v1/api.proto", fileDescriptor_52bc12f725ca22b3) }
 
 var fileDescriptor_52bc12f725ca22b3 = []byte{
-	// 2065 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x59, 0x4f, 0x6f, 0x1b, 0xc7,
-	0x15, 0xf7, 0x4a, 0xa4, 0x4c, 0x3e, 0x91, 0x94, 0x35, 0x92, 0x1d, 0x7a, 0x6d, 0x4b, 0xca, 0xc6,
-	0x76, 0x64, 0x3b, 0x96, 0x62, 0x19, 0x69, 0x11, 0xb8, 0x29, 0x52, 0x39, 0xb0, 0x95, 0xd6, 0xad,
-	0xdd, 0x55, 0x90, 0xa2, 0x29, 0x5a, 0x75, 0x49, 0x8e, 0xa8, 0x85, 0x77, 0xb9, 0xec, 0xec, 0x90,
-	0xb1, 0x0e, 0x6d, 0x4e, 0xbd, 0xf4, 0xd0, 0x16, 0x05, 0xfa, 0x07, 0xfd, 0x02, 0x05, 0xf2, 0x0d,
-	0x7a, 0xee, 0x25, 0xc7, 0x1c, 0x7b, 0x32, 0x0a, 0xfb, 0x5b, 0xe4, 0x54, 0xcc, 0xcc, 0x1b, 0xee,
-	0x2c, 0xb9, 0xcb, 0x65, 0x42, 0xe7, 0x24, 0xce, 0xec, 0xef, 0xfd, 0xf9, 0xbd, 0x79, 0xf3, 0xe7,
-	0x3d, 0xc1, 0x95, 0xb6, 0xc7, 0x5a, 0x51, 0x2f, 0xa0, 0x9d, 0x2e, 0x65, 0xbb, 0x5e, 0xdf, 0xdf,
-	0x1d, 0xde, 0x11, 0x7f, 0x76, 0xfa, 0x2c, 0xe2, 0x11, 0x59, 0x33, 0x3f, 0xef, 0x88, 0xf9, 0xe1,
-	0x1d, 0x7b, 0xbd, 0x1b, 0x75, 0x23, 0xf9, 0x7d, 0x57, 0xfc, 0x52, 0x50, 0xfb, 0x52, 0x4a, 0x13,
-	0x7f, 0x26, 0x14, 0xf1, 0x67, 0xf8, 0x71, 0x33, 0xe3, 0x23, 0x2a, 0x95, 0x00, 0xe7, 0x2e, 0xd4,
-	0x0f, 0x07, 0xad, 0xd0, 0xe7, 0x2e, 0xfd, 0xcd, 0x80, 0xc6, 0x9c, 0x38, 0x50, 0xe3, 0xcc, 0xeb,
-	0xc5, 0x5e, 0x9b, 0xfb, 0x51, 0x2f, 0x6e, 0x5a, 0x5b, 0x8b, 0xdb, 0x35, 0x37, 0x35, 0xe7, 0x3c,
-	0x86, 0x86, 0x16, 0x8a, 0xfb, 0x51, 0x2f, 0xa6, 0xe4, 0x3d, 0xa8, 0x30, 0xda, 0xa6, 0x7e, 0x9f,
-	0x2b, 0x89, 0xe5, 0xbd, 0x4b, 0x3b, 0x29, 0x0a, 0xfc, 0xd9, 0xce, 0xf0, 0xce, 0x8e, 0xab, 0x30,
-	0xfb, 0xa5, 0x2f, 0x9e, 0x6f, 0x9e, 0x71, 0x47, 0x22, 0xce, 0x63, 0xa8, 0xdd, 0x3f, 0xa1, 0xed,
-	0xa7, 0xda, 0x89, 0x2d, 0x58, 0x36, 0x0c, 0x36, 0xad, 0x2d, 0x6b, 0xbb, 0xe6, 0x9a, 0x53, 0xe4,
-	0x0a, 0x40, 0xe8, 0xf7, 0x8e, 0x4e, 0xa8, 0xdf, 0x3d, 0xe1, 0xcd, 0x85, 0x2d, 0x6b, 0xbb, 0xe4,
-	0x56, 0x43, 0xbf, 0x77, 0x20, 0x27, 0x9c, 0x0e, 0xd4, 0x51, 0x21, 0x3a, 0x78, 0x01, 0x96, 0x10,
-	0x6b, 0x49, 0x2c, 0x8e, 0xc8, 0x3d, 0x38, 0x8b, 0x5e, 0x48, 0x25, 0x33, 0xf9, 0xad, 0x25, 0x9c,
-	0x7d, 0x58, 0x7d, 0x48, 0x39, 0x7e, 0xd4, 0xbe, 0x37, 0x60, 0xc1, 0xef, 0xa0, 0xcb, 0x0b, 0x7e,
-	0xa7, 0xc8, 0xd3, 0xcf, 0x80, 0x98, 0x3a, 0x0a, 0xdc, 0x5d, 0x87, 0xf2, 0x71, 0x34, 0xe8, 0x75,
-	0xa4, 0x9e, 0x8a, 0xab, 0x06, 0x26, 0x89, 0xc5, 0xaf, 0x4d, 0xe2, 0x01, 0x9c, 0x7f, 0x48, 0xf9,
-	0x47, 0x49, 0x6c, 0xbf, 0x21, 0x91, 0x3f, 0x59, 0x70, 0x61, 0x5c, 0x51, 0x01, 0x9b, 0xb1, 0x65,
-	0x5e, 0x98, 0x5c, 0xe6, 0xb9, 0x98, 0xbd, 0x0f, 0x2b, 0x0f, 0x29, 0x7f, 0xe2, 0x31, 0x7e, 0x3a,
-	0xc9, 0xa9, 0x3a, 0x0b, 0x27, 0x0f, 0xce, 0x25, 0x1a, 0x0a, 0xc8, 0xbc, 0x03, 0xe5, 0xbe, 0x00,
-	0x62, 0x1e, 0x5d, 0xcc, 0x72, 0x54, 0x6a, 0x42, 0x37, 0x15, 0xda, 0xf9, 0x97, 0x05, 0xe4, 0x91,
-	0x1f, 0x4b, 0x23, 0x3e, 0x8d, 0xb5, 0xa3, 0x6f, 0x41, 0x89, 0x45, 0x01, 0x95, 0x36, 0x1a, 0x7b,
-	0xcd, 0x4c, 0xd6, 0x51, 0x40, 0x5d, 0x89, 0x12, 0x3e, 0x31, 0xda, 0xd5, 0x31, 0xac, 0xba, 0x38,
-	0x12, 0xf3, 0xed, 0x01, 0x8b, 0x23, 0x26, 0xa3, 0x57, 0x75, 0x71, 0x24, 0xd2, 0x28, 0xf0, 0x43,
-	0x9f, 0x37, 0x4b, 0x5b, 0xd6, 0x76, 0xdd, 0x55, 0x83, 0xb1, 0x60, 0x94, 0xc7, 0x83, 0xf1, 0x7b,
-	0x0b, 0xd6, 0x52, 0x9e, 0x62, 0x40, 0xee, 0x42, 0xa9, 0xef, 0x75, 0x95, 0xab, 0x13, 0xbc, 0xd5,
-	0xd1, 0xb5, 0xf3, 0xc4, 0xeb, 0x52, 0xe4, 0x2d, 0xc1, 0xe4, 0x5d, 0x38, 0xdb, 0x57, 0x7a, 0x9a,
-	0x0b, 0xf2, 0xbc, 0x28, 0x8c, 0x97, 0xc6, 0x3b, 0x27, 0x50, 0x12, 0xea, 0xa6, 0xed, 0x11, 0x1e,
-	0x71, 0x2f, 0xc0, 0xe5, 0x54, 0x03, 0x62, 0x43, 0xa5, 0x1d, 0x85, 0xfd, 0x80, 0x72, 0x2a, 0x83,
-	0x51, 0x71, 0x47, 0x63, 0x23, 0x4c, 0x25, 0x33, 0x4c, 0xce, 0x3f, 0x90, 0xf1, 0x41, 0x14, 0x74,
-	0xfc, 0x5e, 0x77, 0xb4, 0x38, 0xeb, 0x7a, 0xa9, 0x55, 0x22, 0xa9, 0x01, 0xd9, 0x00, 0xf0, 0x7b,
-	0x31, 0x67, 0x83, 0x90, 0xf6, 0x38, 0x2e, 0x84, 0x31, 0xf3, 0x6a, 0x17, 0xe3, 0x0f, 0x16, 0xac,
-	0xa7, 0x5d, 0x9b, 0x67, 0x35, 0xde, 0x83, 0xca, 0x09, 0x2a, 0xc2, 0xe5, 0xc8, 0xdc, 0x67, 0x68,
-	0x4c, 0x1f, 0xdf, 0x5a, 0xc4, 0x19, 0xc0, 0x39, 0xe1, 0xcb, 0x8f, 0xa3, 0x1e, 0x3d, 0x9d, 0x1e,
-	0xa3, 0x24, 0x06, 0x0b, 0xd9, 0x31, 0x58, 0xcc, 0x8f, 0x41, 0x69, 0xf2, 0xe8, 0x5c, 0x35, 0xcc,
-	0xce, 0xc3, 0xff, 0x1d, 0x28, 0x87, 0x42, 0xcb, 0xb4, 0x5c, 0x94, 0x66, 0xf4, 0xde, 0x95, 0x68,
-	0xe7, 0x3f, 0x16, 0x5c, 0x10, 0x1e, 0x3c, 0x6e, 0x05, 0x7e, 0xd7, 0x93, 0x77, 0xa3, 0xb1, 0x7f,
-	0x4f, 0xa9, 0xc7, 0xa4, 0x1b, 0xe5, 0xfd, 0xe6, 0x57, 0xcf, 0x37, 0xd7, 0xc7, 0xae, 0xe2, 0x9d,
-	0x9f, 0x53, 0x8f, 0xb9, 0x12, 0x35, 0x6d, 0xff, 0xd2, 0x1e, 0xf7, 0xf9, 0xa9, 0x4e, 0x19, 0x35,
-	0xca, 0x4b, 0xd8, 0x24, 0x8c, 0xe5, 0xfc, 0x30, 0x2e, 0x8d, 0x87, 0xf1, 0x6f, 0x16, 0xbc, 0x36,
-	0xc1, 0x62, 0x9e, 0x68, 0x3e, 0x80, 0xe5, 0x28, 0xd1, 0x85, 0x31, 0xdd, 0xc8, 0x8a, 0x69, 0x62,
-	0x12, 0x15, 0x98, 0x82, 0xce, 0x53, 0xb8, 0x2c, 0xfc, 0x72, 0x65, 0x2c, 0xe6, 0x8e, 0x71, 0xc1,
-	0x51, 0xff, 0x4f, 0x0b, 0xae, 0xe4, 0x58, 0x9b, 0x27, 0x16, 0x1f, 0x88, 0x0b, 0xac, 0x6b, 0xc4,
-	0xe1, 0x6a, 0xf6, 0x05, 0x96, 0x36, 0x9a, 0xdc, 0x64, 0x52, 0xd4, 0xe9, 0x42, 0xf3, 0x21, 0xe5,
-	0x82, 0x4c, 0x82, 0xf9, 0x56, 0xa2, 0xf0, 0x5b, 0xb8, 0x98, 0x61, 0xa8, 0xe0, 0xe6, 0x3b, 0x00,
-	0x48, 0x96, 0x0d, 0xaf, 0x3f, 0x27, 0x8b, 0x66, 0x5a, 0x2f, 0x92, 0x34, 0x64, 0x9d, 0x5f, 0xc9,
-	0xc7, 0xd0, 0xfe, 0x20, 0x08, 0x28, 0xf7, 0x47, 0x0c, 0x6f, 0xc0, 0x62, 0xc7, 0x3b, 0x45, 0x82,
-	0xaf, 0x7d, 0xf5, 0x7c, 0x73, 0x6d, 0x9c, 0xe0, 0x07, 0xde, 0xa9, 0x2b, 0x30, 0x45, 0xf4, 0x42,
-	0x58, 0x4b, 0xe9, 0x2f, 0x20, 0xf6, 0x7d, 0xa8, 0xb4, 0x10, 0x8b, 0xb4, 0x2e, 0x67, 0xd1, 0xd2,
-	0xfa, 0xf4, 0xb9, 0xa8, 0x65, 0x9c, 0x7f, 0xe3, 0x21, 0xad, 0x01, 0xa3, 0xcc, 0xbd, 0x05, 0xa5,
-	0x63, 0x16, 0x85, 0x45, 0x94, 0x24, 0x88, 0xbc, 0x09, 0x0b, 0x3c, 0x92, 0xf6, 0xa7, 0x40, 0x17,
-	0x78, 0xf4, 0x6a, 0x2f, 0x98, 0x3f, 0x5a, 0x70, 0x7e, 0xcc, 0xf7, 0x79, 0xf6, 0xc1, 0xfb, 0x50,
-	0xd5, 0x61, 0xd1, 0x3b, 0x61, 0x96, 0x58, 0x26, 0x42, 0x4e, 0x1b, 0xd6, 0x31, 0x35, 0x3f, 0x12,
-	0x17, 0xfa, 0xb7, 0x73, 0x0a, 0x84, 0xf2, 0x31, 0x6c, 0x1a, 0x29, 0x48, 0x91, 0xef, 0xc1, 0x92,
-	0x7c, 0x5f, 0xc4, 0x98, 0x20, 0x1b, 0x79, 0x79, 0xaf, 0xf4, 0x21, 0x2d, 0x94, 0x71, 0x4e, 0x64,
-	0x3e, 0x3e, 0x66, 0x1d, 0xca, 0x1e, 0xf8, 0x41, 0x30, 0xfd, 0xee, 0xbc, 0x0c, 0x55, 0x46, 0x8f,
-	0x29, 0xa3, 0xbd, 0x36, 0xc5, 0x7b, 0x22, 0x99, 0x18, 0x23, 0xb6, 0x38, 0x4e, 0xac, 0x2b, 0xa3,
-	0x67, 0x58, 0x2a, 0xe0, 0xf5, 0x5d, 0x28, 0x1d, 0xfb, 0x41, 0x80, 0xac, 0xae, 0x64, 0x1e, 0xde,
-	0x5a, 0x99, 0x5e, 0x68, 0x21, 0xe0, 0x7c, 0x47, 0xa5, 0xcd, 0x13, 0x8f, 0x79, 0x21, 0xe5, 0x94,
-	0x8d, 0xd6, 0x29, 0xed, 0xa0, 0x35, 0xee, 0xe0, 0xdf, 0xf1, 0x2e, 0x35, 0x05, 0xe7, 0x49, 0xb8,
-	0x03, 0x80, 0xfe, 0x48, 0x15, 0x66, 0x9c, 0x93, 0xf3, 0xc6, 0x54, 0xa8, 0x8f, 0xbd, 0x60, 0xa0,
-	0x75, 0x18, 0xb2, 0x9a, 0xd1, 0xc7, 0x5e, 0xe0, 0x77, 0x3c, 0x1e, 0xcd, 0xcc, 0xe8, 0x2f, 0xc8,
-	0xc8, 0x14, 0x9c, 0x87, 0xd1, 0x7d, 0x80, 0xe1, 0x48, 0x15, 0x32, 0xca, 0x5c, 0x98, 0x91, 0x41,
-	0x4d, 0x26, 0x11, 0x73, 0xde, 0x85, 0xa6, 0x2c, 0x8c, 0xef, 0x0b, 0x3f, 0xd8, 0x30, 0x75, 0x93,
-	0x14, 0xf0, 0xf9, 0x0c, 0x2e, 0x66, 0x88, 0x16, 0xe4, 0xd1, 0x0f, 0xa1, 0xd6, 0x36, 0xf0, 0x98,
-	0x4f, 0x5b, 0x59, 0x6e, 0x9b, 0x7a, 0xd1, 0xf3, 0x94, 0xac, 0xf3, 0x23, 0xa8, 0xef, 0x07, 0x51,
-	0xfb, 0xe9, 0x68, 0x01, 0x88, 0x71, 0x8c, 0x96, 0xf0, 0xb4, 0x6c, 0x8c, 0x4e, 0xcb, 0x92, 0x3e,
-	0x14, 0x8f, 0xa3, 0x20, 0x88, 0x3e, 0xc5, 0x57, 0x3f, 0x8e, 0x1c, 0x0a, 0x0d, 0xad, 0x0c, 0x29,
-	0xdc, 0x83, 0x72, 0x4b, 0xcc, 0xe0, 0xaa, 0x6c, 0x66, 0x1e, 0x4f, 0x02, 0xe0, 0xd2, 0x76, 0xc4,
-	0x3a, 0xfa, 0x29, 0x28, 0x65, 0x84, 0x99, 0x1e, 0xfd, 0x94, 0xc6, 0xfa, 0x4c, 0xc1, 0x91, 0x73,
-	0x51, 0xbd, 0xad, 0x7e, 0xc0, 0x39, 0x8d, 0x79, 0xea, 0xf9, 0x22, 0x5e, 0x1c, 0xcd, 0xc9, 0x6f,
-	0xf3, 0x64, 0xc8, 0x87, 0x50, 0xf3, 0x0c, 0x65, 0x98, 0x23, 0x99, 0x44, 0x0c, 0xa3, 0x3a, 0xd6,
-	0xa6, 0xa8, 0xb3, 0x02, 0xf5, 0x43, 0xee, 0xf1, 0xc1, 0xc8, 0xdb, 0xbf, 0x96, 0xa1, 0xa1, 0x67,
-	0xd0, 0xc7, 0x3d, 0x28, 0x9d, 0x50, 0xaf, 0x83, 0x3e, 0x66, 0xd6, 0xa8, 0x07, 0xd4, 0xd3, 0x81,
-	0x92, 0x58, 0xb1, 0x64, 0xbd, 0xa8, 0xa3, 0xcf, 0x2f, 0xf9, 0x5b, 0xcc, 0xc5, 0x3e, 0x96, 0x65,
-	0x55, 0x57, 0xfe, 0x16, 0x73, 0xb2, 0xfe, 0x55, 0xef, 0xdb, 0x51, 0x95, 0x1b, 0x50, 0xaf, 0x43,
-	0x99, 0xbc, 0xad, 0xaa, 0x2e, 0x8e, 0x04, 0x96, 0x53, 0x16, 0xe2, 0xcb, 0x56, 0xfe, 0x26, 0x57,
-	0xa1, 0x11, 0x78, 0x31, 0x3f, 0x0a, 0xa2, 0xee, 0x91, 0xdf, 0xeb, 0xd0, 0x67, 0xcd, 0xb3, 0xf2,
-	0x6b, 0x4d, 0xcc, 0x3e, 0x8a, 0xba, 0x1f, 0x8a, 0x39, 0xf2, 0xba, 0xc8, 0xce, 0x30, 0xf4, 0x39,
-	0x62, 0x2a, 0x12, 0xb3, 0xac, 0xe6, 0x14, 0xe4, 0x0d, 0xa8, 0x7b, 0xfd, 0x7e, 0xe0, 0xd3, 0x0e,
-	0x62, 0xaa, 0x4a, 0x0f, 0x4e, 0x2a, 0xd0, 0x3d, 0x28, 0xf7, 0xa9, 0x38, 0x67, 0x20, 0x2b, 0xe2,
-	0x7a, 0xb9, 0x28, 0x65, 0x2a, 0x82, 0xa3, 0x0e, 0x80, 0x90, 0x21, 0x4d, 0x38, 0x2b, 0x72, 0xdc,
-	0xef, 0x75, 0x9b, 0xcb, 0x32, 0x45, 0xf5, 0x50, 0x7c, 0xe9, 0xb3, 0xa8, 0x15, 0xd0, 0xb0, 0x59,
-	0x93, 0x8c, 0xf5, 0x90, 0xdc, 0x80, 0x73, 0xf1, 0x80, 0x0d, 0xfd, 0xa1, 0xd7, 0x0a, 0xe8, 0x91,
-	0x88, 0x58, 0xdc, 0xac, 0x6f, 0x2d, 0x6e, 0x57, 0xdd, 0x95, 0x64, 0xfe, 0x50, 0x4c, 0x93, 0x6b,
-	0xd0, 0x68, 0x33, 0x9f, 0xfb, 0x6d, 0x2f, 0x40, 0x60, 0x43, 0x02, 0xeb, 0x7a, 0x56, 0xc1, 0x08,
-	0x94, 0xfa, 0x51, 0x14, 0x34, 0x57, 0x54, 0x10, 0xc5, 0x6f, 0x61, 0x7f, 0x48, 0x59, 0x2c, 0xf6,
-	0xed, 0x39, 0x65, 0x1f, 0x87, 0xe4, 0x12, 0x54, 0x45, 0x64, 0x5b, 0xa7, 0x42, 0xdf, 0xaa, 0x14,
-	0xa9, 0x04, 0x51, 0x77, 0x5f, 0x8c, 0xc9, 0x75, 0x58, 0xe9, 0xf8, 0xf1, 0xd3, 0xa3, 0x63, 0x46,
-	0x29, 0x42, 0xc8, 0x96, 0xb5, 0xbd, 0xe8, 0xd6, 0xc5, 0xf4, 0x03, 0x46, 0xa9, 0xc2, 0xdd, 0x06,
-	0x12, 0xd2, 0xb0, 0x45, 0x59, 0x7c, 0xe2, 0xf7, 0x8f, 0xfa, 0xb4, 0x27, 0xaa, 0xc9, 0xe6, 0x9a,
-	0xf4, 0x6e, 0x35, 0xf9, 0xf2, 0x44, 0x7d, 0x10, 0xb7, 0xe2, 0x30, 0xe2, 0x94, 0x35, 0xd7, 0x55,
-	0xef, 0x4b, 0x0e, 0x9c, 0xcf, 0x2d, 0x80, 0x24, 0xb2, 0x32, 0xbf, 0xbc, 0x90, 0xe2, 0xcd, 0x29,
-	0x7f, 0x8f, 0xf2, 0x6b, 0xc1, 0xc8, 0xaf, 0x91, 0xb2, 0x45, 0x43, 0x99, 0xba, 0x62, 0xbd, 0xf6,
-	0x89, 0x88, 0x9e, 0x4c, 0xbd, 0x8a, 0x9b, 0x4c, 0x18, 0x67, 0x5c, 0x39, 0x75, 0xc6, 0x9d, 0x83,
-	0xc5, 0xc0, 0xeb, 0x62, 0xfa, 0x89, 0x9f, 0x02, 0xe9, 0x75, 0x19, 0xa5, 0xb1, 0xcc, 0xba, 0x8a,
-	0x8b, 0xa3, 0xbd, 0xcf, 0x57, 0x61, 0xe9, 0x91, 0x4c, 0x0a, 0xf2, 0x53, 0x58, 0x52, 0x3d, 0x54,
-	0xe2, 0x64, 0x66, 0x4b, 0xaa, 0x2b, 0x6b, 0xbf, 0x31, 0x15, 0x83, 0xfb, 0xf1, 0x17, 0x50, 0x53,
-	0x33, 0x87, 0x9c, 0x51, 0x2f, 0x7c, 0x65, 0x8a, 0xb7, 0xad, 0xb7, 0x2d, 0xf2, 0x13, 0x28, 0xcb,
-	0xd3, 0x9f, 0xbc, 0x9e, 0x29, 0x61, 0xb6, 0x6f, 0x6d, 0x67, 0x1a, 0x04, 0x9d, 0xfd, 0x25, 0x40,
-	0xd2, 0xf7, 0x24, 0xd7, 0x33, 0x25, 0x26, 0x9a, 0xab, 0xf6, 0x9b, 0x85, 0x38, 0x54, 0xef, 0x43,
-	0x23, 0xdd, 0x8c, 0x24, 0x37, 0xf3, 0x44, 0x27, 0x5b, 0x9f, 0xf6, 0xad, 0x99, 0xb0, 0x68, 0xea,
-	0x67, 0x50, 0xd1, 0x4d, 0x42, 0x72, 0x35, 0x4f, 0xd0, 0xec, 0x42, 0xda, 0xd7, 0x0a, 0x50, 0xa8,
-	0xf8, 0xd7, 0xb0, 0x6c, 0xf4, 0xdb, 0x48, 0x36, 0xf7, 0xc9, 0xde, 0xa1, 0xbd, 0x5d, 0x0c, 0x44,
-	0x0b, 0x6d, 0xa8, 0x99, 0x4d, 0x24, 0x92, 0x2f, 0x39, 0xd6, 0x02, 0xb3, 0x6f, 0xcc, 0x80, 0x44,
-	0x23, 0x9f, 0x40, 0x75, 0xd4, 0xa6, 0x21, 0xd7, 0x72, 0xe5, 0xcc, 0xee, 0x91, 0x7d, 0xbd, 0x08,
-	0x86, 0xba, 0x03, 0x58, 0x19, 0x6b, 0x5d, 0x90, 0x5b, 0xb9, 0xa2, 0x93, 0x2d, 0x04, 0xfb, 0xad,
-	0xd9, 0xc0, 0x68, 0xed, 0x77, 0xea, 0x25, 0x38, 0xd1, 0x22, 0x20, 0x77, 0x72, 0xd5, 0xe4, 0x35,
-	0x2f, 0xec, 0xbd, 0xaf, 0x23, 0x82, 0xf6, 0x99, 0xfc, 0x7f, 0x43, 0xba, 0x8a, 0x26, 0xb7, 0xf3,
-	0x92, 0x29, 0xb3, 0x5d, 0x60, 0xef, 0xcc, 0x0a, 0x4f, 0x92, 0xd0, 0x28, 0x99, 0x49, 0xee, 0x06,
-	0x1c, 0x2b, 0xda, 0x73, 0x92, 0x30, 0xab, 0xfa, 0x3e, 0x86, 0x7a, 0xaa, 0xd0, 0x24, 0xf9, 0xb9,
-	0x35, 0x5e, 0x48, 0xdb, 0x37, 0x67, 0x81, 0x26, 0x76, 0x52, 0xb5, 0x5d, 0x8e, 0x9d, 0xac, 0x22,
-	0xd3, 0xbe, 0x39, 0x0b, 0x34, 0xd9, 0x54, 0x66, 0xa9, 0x45, 0x72, 0x23, 0x31, 0x5e, 0xf7, 0xd9,
-	0x37, 0x66, 0x40, 0x26, 0xe7, 0x5b, 0xba, 0x5a, 0x22, 0x37, 0xa7, 0xed, 0xfa, 0x74, 0x2d, 0x66,
-	0xdf, 0x9a, 0x09, 0x9b, 0x36, 0x95, 0x94, 0x31, 0x53, 0x4c, 0x4d, 0x14, 0x49, 0x53, 0x4c, 0x65,
-	0xd4, 0x45, 0x0c, 0x56, 0x27, 0x4a, 0x8c, 0x9c, 0x04, 0xcf, 0xab, 0x62, 0x72, 0x12, 0x3c, 0xbf,
-	0x72, 0x39, 0x84, 0x25, 0x55, 0x08, 0xe4, 0xdc, 0x97, 0xa9, 0x92, 0x23, 0xe7, 0xbe, 0x4c, 0x57,
-	0x12, 0x6f, 0x5b, 0x24, 0x52, 0x1d, 0x71, 0xf3, 0x69, 0x4f, 0xf2, 0xcf, 0x9a, 0x8c, 0xea, 0xc0,
-	0xbe, 0x3d, 0x23, 0x1a, 0x59, 0x88, 0xe7, 0x84, 0x7a, 0x01, 0xe5, 0xdc, 0xfa, 0xe6, 0x63, 0x3e,
-	0xef, 0xd6, 0x4f, 0x3d, 0xef, 0xf7, 0x77, 0xbf, 0x78, 0xb1, 0x61, 0x7d, 0xf9, 0x62, 0xc3, 0xfa,
-	0xdf, 0x8b, 0x0d, 0xeb, 0xcf, 0x2f, 0x37, 0xce, 0x7c, 0xf9, 0x72, 0xe3, 0xcc, 0x7f, 0x5f, 0x6e,
-	0x9c, 0xf9, 0xe4, 0x7c, 0xaa, 0xc1, 0x22, 0xde, 0xf0, 0xbb, 0x5e, 0xdf, 0x6f, 0x2d, 0xc9, 0x7f,
-	0x29, 0xdf, 0xfd, 0x7f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x49, 0xd7, 0x17, 0xe2, 0xdc, 0x1e, 0x00,
-	0x00,
+	// 3039 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xd4, 0x5b, 0xcd, 0x6f, 0xdc, 0xc6,
+	0x15, 0x37, 0x57, 0xbb, 0xf2, 0xee, 0x93, 0x56, 0xb2, 0x69, 0xd9, 0x5e, 0xaf, 0x6d, 0x49, 0x66,
+	0xfc, 0x21, 0xdb, 0xb1, 0x1c, 0xdb, 0x4d, 0x8a, 0xd4, 0x4d, 0x90, 0xc8, 0x86, 0xed, 0x34, 0x6a,
+	0xad, 0x52, 0x86, 0x83, 0xa6, 0x48, 0x15, 0x6a, 0x77, 0xb4, 0x22, 0xcc, 0x25, 0xb7, 0x24, 0x77,
+	0x2d, 0x05, 0x48, 0x82, 0x1e, 0x0a, 0x14, 0x4d, 0xbf, 0x50, 0xa0, 0x1f, 0x08, 0x8a, 0x1e, 0x7a,
+	0x68, 0x81, 0x02, 0xfd, 0x03, 0x7a, 0xe8, 0xa9, 0x97, 0x1c, 0x73, 0xec, 0xc9, 0x28, 0xec, 0xff,
+	0x22, 0xa7, 0x62, 0x66, 0xde, 0x90, 0x43, 0x2e, 0x87, 0x5c, 0x7b, 0x65, 0x17, 0x39, 0x69, 0x67,
+	0xf8, 0x3e, 0xe6, 0xfd, 0xe6, 0xcd, 0xcc, 0x9b, 0xf7, 0x46, 0x70, 0xb2, 0x65, 0xf9, 0x9b, 0x9e,
+	0xeb, 0x90, 0x76, 0x87, 0xf8, 0x97, 0xad, 0x9e, 0x7d, 0x79, 0x70, 0x85, 0xfe, 0x59, 0xee, 0xf9,
+	0x5e, 0xe8, 0xe9, 0x87, 0xe4, 0xcf, 0xcb, 0xb4, 0x7f, 0x70, 0xa5, 0x39, 0xd7, 0xf1, 0x3a, 0x1e,
+	0xfb, 0x7e, 0x99, 0xfe, 0xe2, 0xa4, 0xcd, 0xe3, 0x09, 0x49, 0xe1, 0x0e, 0x15, 0x14, 0xee, 0xe0,
+	0xc7, 0x85, 0x8c, 0x8f, 0x28, 0x94, 0x11, 0x18, 0xd7, 0xa0, 0xbe, 0xde, 0xdf, 0xec, 0xda, 0xa1,
+	0x49, 0x7e, 0xdc, 0x27, 0x41, 0xa8, 0x1b, 0x30, 0x1d, 0xfa, 0x96, 0x1b, 0x58, 0xad, 0xd0, 0xf6,
+	0xdc, 0xa0, 0xa1, 0x2d, 0x4e, 0x2c, 0x4d, 0x9b, 0x89, 0x3e, 0xe3, 0x2e, 0xcc, 0x08, 0xa6, 0xa0,
+	0xe7, 0xb9, 0x01, 0xd1, 0xdf, 0x80, 0xaa, 0x4f, 0x5a, 0xc4, 0xee, 0x85, 0x9c, 0x63, 0xea, 0xea,
+	0xf1, 0xe5, 0x84, 0x09, 0xe1, 0xce, 0xf2, 0xe0, 0xca, 0xb2, 0xc9, 0x69, 0x56, 0xca, 0x5f, 0x3c,
+	0x5a, 0xd8, 0x67, 0x46, 0x2c, 0xc6, 0x5d, 0x98, 0xbe, 0xb1, 0x4d, 0x5a, 0x0f, 0xc4, 0x20, 0x16,
+	0x61, 0x4a, 0x52, 0xd8, 0xd0, 0x16, 0xb5, 0xa5, 0x69, 0x53, 0xee, 0xd2, 0x4f, 0x02, 0x74, 0x6d,
+	0x77, 0x63, 0x9b, 0xd8, 0x9d, 0xed, 0xb0, 0x51, 0x5a, 0xd4, 0x96, 0xca, 0x66, 0xad, 0x6b, 0xbb,
+	0x77, 0x58, 0x87, 0xd1, 0x86, 0x3a, 0x0a, 0xc4, 0x01, 0x1e, 0x81, 0x49, 0xa4, 0xd5, 0x18, 0x2d,
+	0xb6, 0xf4, 0xeb, 0xb0, 0x1f, 0x47, 0xc1, 0x84, 0x8c, 0x34, 0x6e, 0xc1, 0x61, 0xac, 0xc0, 0xc1,
+	0xdb, 0x24, 0xc4, 0x8f, 0x62, 0xec, 0x33, 0x50, 0xb2, 0xdb, 0x38, 0xe4, 0x92, 0xdd, 0x2e, 0x1a,
+	0xe9, 0xa7, 0xa0, 0xcb, 0x32, 0x0a, 0x86, 0x3b, 0x07, 0x95, 0x2d, 0xaf, 0xef, 0xb6, 0x99, 0x9c,
+	0xaa, 0xc9, 0x1b, 0xb2, 0x11, 0x13, 0x4f, 0x6d, 0xc4, 0x2d, 0x38, 0x7c, 0x9b, 0x84, 0xf7, 0x62,
+	0x6c, 0x9f, 0xd1, 0x90, 0x5f, 0x6b, 0x70, 0x24, 0x2d, 0xa8, 0xc0, 0x9a, 0xd4, 0x34, 0x97, 0x86,
+	0xa7, 0x79, 0x2c, 0xcb, 0xde, 0x82, 0xd9, 0xdb, 0x24, 0x5c, 0xb3, 0xfc, 0x70, 0x77, 0xd8, 0xa6,
+	0xda, 0x28, 0x36, 0x59, 0x70, 0x20, 0x96, 0x50, 0x60, 0xcc, 0xab, 0x50, 0xe9, 0x51, 0x42, 0xf4,
+	0xa3, 0x63, 0x59, 0x03, 0x65, 0x92, 0x70, 0x98, 0x9c, 0xda, 0xf8, 0x9b, 0x06, 0xfa, 0xaa, 0x1d,
+	0x30, 0x25, 0x36, 0x09, 0xc4, 0x40, 0x5f, 0x86, 0xb2, 0xef, 0x39, 0x84, 0xe9, 0x98, 0xb9, 0xda,
+	0xc8, 0xb4, 0xda, 0x73, 0x88, 0xc9, 0xa8, 0xe8, 0x98, 0x7c, 0xd2, 0x11, 0x18, 0xd6, 0x4c, 0x6c,
+	0xd1, 0xfe, 0x56, 0xdf, 0x0f, 0x3c, 0x9f, 0xa1, 0x57, 0x33, 0xb1, 0x45, 0xdd, 0xc8, 0xb1, 0xbb,
+	0x76, 0xd8, 0x28, 0x2f, 0x6a, 0x4b, 0x75, 0x93, 0x37, 0x52, 0x60, 0x54, 0xd2, 0x60, 0xfc, 0x54,
+	0x83, 0x43, 0x89, 0x91, 0x22, 0x20, 0xd7, 0xa0, 0xdc, 0xb3, 0x3a, 0x7c, 0xa8, 0x43, 0x76, 0xf3,
+	0xad, 0x6b, 0x79, 0xcd, 0xea, 0x10, 0xb4, 0x9b, 0x11, 0xeb, 0xaf, 0xc3, 0xfe, 0x1e, 0x97, 0xd3,
+	0x28, 0xb1, 0xfd, 0xa2, 0x10, 0x2f, 0x41, 0x6f, 0x6c, 0x43, 0x99, 0x8a, 0xcb, 0x5b, 0x23, 0xa1,
+	0x17, 0x5a, 0x0e, 0x4e, 0x27, 0x6f, 0xe8, 0x4d, 0xa8, 0xb6, 0xbc, 0x6e, 0xcf, 0x21, 0x21, 0x61,
+	0x60, 0x54, 0xcd, 0xa8, 0x2d, 0xc1, 0x54, 0x96, 0x61, 0x32, 0xfe, 0x88, 0x16, 0xdf, 0xf1, 0x9c,
+	0xb6, 0xed, 0x76, 0xa2, 0xc9, 0x99, 0x13, 0x53, 0xcd, 0x1d, 0x89, 0x37, 0xf4, 0x79, 0x00, 0xdb,
+	0x0d, 0x42, 0xbf, 0xdf, 0x25, 0x6e, 0x88, 0x13, 0x21, 0xf5, 0xec, 0xed, 0x64, 0xfc, 0x5c, 0x83,
+	0xb9, 0xe4, 0xd0, 0xc6, 0x99, 0x8d, 0x37, 0xa0, 0xba, 0x8d, 0x82, 0x70, 0x3a, 0x32, 0xd7, 0x19,
+	0x2a, 0x13, 0xdb, 0xb7, 0x60, 0x31, 0xfa, 0x70, 0x80, 0x8e, 0xe5, 0xbb, 0x9e, 0x4b, 0x76, 0xf3,
+	0x31, 0x8a, 0x31, 0x28, 0x65, 0x63, 0x30, 0xa1, 0xc6, 0xa0, 0x3c, 0xbc, 0x75, 0x1e, 0x94, 0xd4,
+	0x8e, 0x63, 0xff, 0xab, 0x50, 0xe9, 0x52, 0x29, 0x79, 0xbe, 0xc8, 0xd4, 0x88, 0xb5, 0xcb, 0xa8,
+	0x8d, 0x7f, 0x6b, 0x70, 0x84, 0x8e, 0xe0, 0xee, 0xa6, 0x63, 0x77, 0x2c, 0x76, 0x36, 0x4a, 0xeb,
+	0x77, 0x97, 0x58, 0x3e, 0x1b, 0x46, 0x65, 0xa5, 0xf1, 0xd5, 0xa3, 0x85, 0xb9, 0xd4, 0x51, 0xbc,
+	0xfc, 0x03, 0x62, 0xf9, 0x26, 0xa3, 0xca, 0x5b, 0xbf, 0xc4, 0x0d, 0xed, 0x70, 0x57, 0xb8, 0x0c,
+	0x6f, 0xa9, 0x1c, 0x36, 0x86, 0xb1, 0xa2, 0x86, 0x71, 0x32, 0x0d, 0xe3, 0xef, 0x35, 0x38, 0x3a,
+	0x64, 0xc5, 0x38, 0x68, 0xde, 0x82, 0x29, 0x2f, 0x96, 0x85, 0x98, 0xce, 0x67, 0x61, 0x1a, 0xab,
+	0x44, 0x01, 0x32, 0xa3, 0xf1, 0x00, 0x4e, 0xd0, 0x71, 0x99, 0x0c, 0x8b, 0xb1, 0x31, 0x2e, 0xd8,
+	0xea, 0x3f, 0xd7, 0xe0, 0xa4, 0x42, 0xdb, 0x38, 0x58, 0xdc, 0xa4, 0x07, 0x58, 0x47, 0xc2, 0xe1,
+	0x74, 0xf6, 0x01, 0x96, 0x54, 0x1a, 0x9f, 0x64, 0x8c, 0xd5, 0xe8, 0x40, 0xe3, 0x36, 0x09, 0xa9,
+	0x31, 0x31, 0xcd, 0x73, 0x41, 0xe1, 0x63, 0x38, 0x96, 0xa1, 0xa8, 0xe0, 0xe4, 0xbb, 0x03, 0x10,
+	0x4f, 0x1b, 0x1e, 0x7f, 0x46, 0x96, 0x99, 0x49, 0xb9, 0x68, 0xa4, 0xc4, 0x6b, 0xfc, 0x88, 0x05,
+	0x43, 0x2b, 0x7d, 0xc7, 0x21, 0xa1, 0x1d, 0x59, 0x78, 0x1e, 0x26, 0xda, 0xd6, 0x2e, 0x1a, 0x78,
+	0xf4, 0xab, 0x47, 0x0b, 0x87, 0xd2, 0x06, 0xde, 0xb4, 0x76, 0x4d, 0x4a, 0x53, 0x64, 0x5e, 0x17,
+	0x0e, 0x25, 0xe4, 0x17, 0x18, 0xf6, 0x26, 0x54, 0x37, 0x91, 0x16, 0xcd, 0x3a, 0x91, 0x65, 0x96,
+	0x90, 0x27, 0xf6, 0x45, 0xc1, 0x63, 0xfc, 0x13, 0x37, 0x69, 0x41, 0x10, 0x79, 0xee, 0x45, 0x28,
+	0x6f, 0xf9, 0x5e, 0xb7, 0xc8, 0x24, 0x46, 0xa4, 0x9f, 0x83, 0x52, 0xe8, 0x31, 0xfd, 0x39, 0xa4,
+	0xa5, 0xd0, 0xdb, 0xdb, 0x03, 0xe6, 0x57, 0x1a, 0x1c, 0x4e, 0x8d, 0x7d, 0x9c, 0x75, 0xf0, 0x16,
+	0xd4, 0x04, 0x2c, 0x62, 0x25, 0x8c, 0x82, 0x65, 0xcc, 0x64, 0xb4, 0x60, 0x0e, 0x5d, 0xf3, 0x1e,
+	0x3d, 0xd0, 0x9f, 0xcf, 0x2e, 0xd0, 0x65, 0xc1, 0xb0, 0xac, 0xa4, 0xc0, 0x45, 0xbe, 0x0d, 0x93,
+	0x2c, 0xbe, 0x08, 0xd0, 0x41, 0xe6, 0x55, 0x7e, 0xcf, 0xe5, 0xa1, 0x59, 0xc8, 0x63, 0xb4, 0x59,
+	0x84, 0x7a, 0xd7, 0x6f, 0x13, 0x3f, 0xff, 0xdc, 0x3c, 0x01, 0x35, 0x9f, 0x6c, 0x11, 0x9f, 0xb8,
+	0x2d, 0x82, 0x67, 0x44, 0xdc, 0x91, 0x32, 0x6a, 0x22, 0x6d, 0x54, 0x87, 0x45, 0xb1, 0xa8, 0xa5,
+	0xf0, 0x3e, 0x54, 0xf1, 0x28, 0x21, 0x9a, 0xb3, 0x90, 0xb9, 0x6b, 0x73, 0x49, 0x2d, 0xcf, 0x6f,
+	0x8b, 0xf3, 0x90, 0xf1, 0x18, 0x9f, 0x69, 0xfc, 0x44, 0xbe, 0xe7, 0x5b, 0xed, 0x38, 0x94, 0x7d,
+	0x8a, 0xe5, 0xbb, 0xa7, 0xe1, 0xc1, 0xcf, 0x30, 0xb2, 0x16, 0xa3, 0x19, 0x2f, 0x40, 0x9a, 0x0c,
+	0x99, 0x18, 0xf4, 0xdd, 0x4c, 0x5c, 0x98, 0xa2, 0x04, 0x2e, 0xc8, 0x64, 0x7c, 0xc8, 0x7c, 0x77,
+	0x9d, 0x84, 0xa1, 0x43, 0x68, 0x2c, 0xb8, 0xf7, 0x3b, 0xdb, 0x0e, 0x73, 0x5c, 0x59, 0x43, 0xc1,
+	0x44, 0xdf, 0x06, 0x08, 0x22, 0x6a, 0x9c, 0xed, 0x53, 0x59, 0x56, 0xdd, 0xb4, 0x76, 0x63, 0xb1,
+	0x62, 0xcf, 0x8e, 0x59, 0x8d, 0x55, 0x76, 0x09, 0x5e, 0x27, 0x41, 0x20, 0x1d, 0x4a, 0x0d, 0xd8,
+	0x1f, 0xf0, 0x1e, 0xf4, 0x63, 0xd1, 0x2c, 0xb2, 0xa3, 0xc7, 0x4e, 0x80, 0x48, 0x5a, 0x81, 0x11,
+	0x2b, 0xb1, 0x9a, 0x9c, 0x63, 0x67, 0xc5, 0x6e, 0xd3, 0x38, 0x15, 0x85, 0x8a, 0xb3, 0x15, 0x19,
+	0x69, 0xf8, 0x33, 0x4b, 0xdd, 0x64, 0xd5, 0x0b, 0x23, 0x97, 0x8d, 0xe3, 0x2e, 0x2d, 0x11, 0x77,
+	0xbd, 0xd0, 0x10, 0xff, 0x23, 0x1e, 0x55, 0xf3, 0x71, 0x8d, 0xe3, 0xbc, 0x57, 0xa0, 0xec, 0x78,
+	0xa1, 0x70, 0xdd, 0xa3, 0x59, 0x10, 0xad, 0x7a, 0x62, 0x6a, 0x19, 0xa9, 0xd1, 0x65, 0x0e, 0xfb,
+	0xb6, 0xe3, 0x78, 0xad, 0x44, 0xb0, 0xf1, 0xac, 0xc0, 0x14, 0xec, 0x50, 0x7d, 0xe6, 0xbd, 0xb2,
+	0xba, 0x82, 0x89, 0xbf, 0x09, 0x60, 0x45, 0xd4, 0x79, 0x5b, 0x6f, 0x2c, 0x53, 0xb8, 0x6e, 0xcc,
+	0x67, 0xfc, 0x43, 0x83, 0x06, 0x85, 0xf8, 0x3e, 0xf1, 0xed, 0x2d, 0xbb, 0x35, 0x66, 0x04, 0x8f,
+	0xc0, 0x94, 0x14, 0x91, 0xfa, 0x1e, 0x78, 0xc4, 0x9f, 0x35, 0x38, 0x96, 0x31, 0xde, 0x71, 0x7c,
+	0x63, 0x15, 0xea, 0x03, 0x59, 0x1a, 0x3a, 0xc9, 0x62, 0x16, 0x96, 0xb2, 0x5a, 0x14, 0x92, 0x64,
+	0x36, 0x1e, 0xe3, 0x55, 0xe2, 0xed, 0x5e, 0xcf, 0x49, 0xe3, 0x79, 0x02, 0x6a, 0x16, 0xef, 0x76,
+	0x43, 0xf4, 0x9e, 0xb8, 0x43, 0x5f, 0x84, 0xa9, 0x4d, 0xe2, 0x92, 0x2d, 0xbb, 0x65, 0x5b, 0xbe,
+	0x00, 0x51, 0xee, 0xd2, 0xbf, 0x05, 0x95, 0x20, 0xb4, 0xf0, 0xf6, 0x3e, 0x93, 0x1d, 0x47, 0x4b,
+	0x7a, 0xd7, 0x29, 0xad, 0xc9, 0x59, 0xf6, 0xf6, 0xbe, 0xf4, 0x39, 0x7a, 0x4d, 0xd2, 0xc8, 0x71,
+	0x26, 0xe1, 0x1d, 0x98, 0xb6, 0x24, 0x61, 0x79, 0x67, 0x8c, 0xa4, 0x14, 0x45, 0x24, 0x58, 0x8d,
+	0x1e, 0x9c, 0x62, 0x1e, 0xe2, 0x39, 0x7d, 0x37, 0xb4, 0xfc, 0xdd, 0x1b, 0x96, 0xdb, 0x22, 0x8e,
+	0x93, 0x9c, 0x8a, 0x18, 0x0e, 0x2d, 0x1b, 0x8e, 0x92, 0x1a, 0x8e, 0xa1, 0xb5, 0xfb, 0x57, 0x0d,
+	0x8c, 0x3c, 0x95, 0xe3, 0x00, 0xf3, 0x2e, 0xd4, 0x5b, 0xb2, 0xb4, 0xa7, 0x43, 0x26, 0xc9, 0x6b,
+	0x7c, 0xcc, 0xa7, 0x2d, 0x13, 0x91, 0x39, 0xa8, 0x78, 0x0f, 0x5d, 0x22, 0x00, 0xe1, 0x8d, 0xbd,
+	0x0d, 0x47, 0xc4, 0xe2, 0xdd, 0x43, 0x78, 0x56, 0xb3, 0xe1, 0xc9, 0x5c, 0xbc, 0xb2, 0xda, 0x6c,
+	0x7c, 0xda, 0x3c, 0xe0, 0x37, 0x49, 0xbb, 0xdf, 0x7a, 0x7e, 0xee, 0xf2, 0x5b, 0xcc, 0x99, 0xc8,
+	0x6a, 0xc6, 0xc1, 0xe0, 0x06, 0x80, 0x1f, 0x89, 0x42, 0x00, 0x4e, 0x66, 0xdf, 0xb1, 0x91, 0x4a,
+	0x1c, 0x04, 0x31, 0x9b, 0xf1, 0x13, 0x4d, 0xa4, 0x1a, 0xb0, 0x6b, 0xb4, 0x8c, 0xdf, 0x9e, 0xfa,
+	0xc7, 0x9f, 0xa2, 0x04, 0xc4, 0xd0, 0x18, 0xc6, 0x4b, 0xc6, 0xa4, 0x53, 0x7b, 0xa7, 0x73, 0xd1,
+	0x51, 0xe5, 0xf8, 0x76, 0x30, 0xf9, 0xeb, 0x93, 0x9e, 0xe5, 0x93, 0xf6, 0x0b, 0x04, 0xe6, 0x33,
+	0xbc, 0x45, 0xc7, 0xaa, 0xc7, 0xc1, 0xe3, 0x4d, 0xa8, 0xf6, 0x50, 0x50, 0xde, 0x3d, 0x54, 0x28,
+	0x13, 0x38, 0x08, 0x1e, 0xe3, 0x21, 0xbf, 0x54, 0xdc, 0xf2, 0x09, 0xf9, 0x88, 0xbc, 0x48, 0xff,
+	0xf8, 0x05, 0x26, 0xa3, 0x23, 0xcd, 0xe3, 0x5d, 0xc7, 0xf7, 0x6f, 0x71, 0x39, 0x79, 0x7b, 0x06,
+	0x57, 0x95, 0xb8, 0xd1, 0x08, 0x36, 0x81, 0xc3, 0x1a, 0x63, 0xf8, 0x7f, 0xe0, 0x10, 0x69, 0x1e,
+	0x13, 0x87, 0x1e, 0x97, 0x93, 0x87, 0x03, 0x57, 0x95, 0xc4, 0x01, 0xd9, 0x8c, 0x55, 0x96, 0x52,
+	0xba, 0x61, 0xf9, 0xfe, 0xee, 0xdd, 0x41, 0x7c, 0x8d, 0x57, 0x05, 0xca, 0x05, 0xd7, 0x9f, 0x87,
+	0x2c, 0xee, 0x96, 0xa4, 0x15, 0xde, 0xe2, 0xaa, 0x41, 0x68, 0xb9, 0x74, 0x89, 0x62, 0x14, 0x7c,
+	0x26, 0x7b, 0xf3, 0x47, 0x81, 0xeb, 0x48, 0x2c, 0xdc, 0x5a, 0x30, 0x1b, 0xff, 0xd2, 0xf8, 0x6d,
+	0xc3, 0xb4, 0x83, 0x07, 0x5f, 0xc7, 0x24, 0xf6, 0x27, 0x3c, 0xf3, 0x80, 0xc3, 0x1f, 0xc7, 0x25,
+	0xbe, 0x01, 0x15, 0x9f, 0x4a, 0x41, 0x87, 0xc8, 0x2e, 0xbd, 0xd9, 0xc1, 0x03, 0x91, 0xfa, 0x60,
+	0xc4, 0xc6, 0x0e, 0xbb, 0x05, 0xaf, 0x11, 0xd7, 0x72, 0xe2, 0x6a, 0xa3, 0xca, 0x09, 0x04, 0xae,
+	0xa5, 0x67, 0x48, 0x59, 0x0d, 0x1d, 0xa8, 0x36, 0xbb, 0x31, 0x47, 0x9a, 0x8b, 0xeb, 0xdd, 0x3d,
+	0x4e, 0x9a, 0x57, 0xef, 0x46, 0x69, 0x91, 0xaf, 0xf3, 0xa6, 0xf1, 0x1a, 0x8f, 0x10, 0xd6, 0x2c,
+	0xdf, 0xea, 0x92, 0x90, 0xf8, 0x91, 0xa3, 0x24, 0x87, 0xa8, 0xa5, 0x87, 0xf8, 0x07, 0x3c, 0xf3,
+	0x65, 0xc6, 0x71, 0xa6, 0xe8, 0x0e, 0x40, 0x2f, 0x12, 0x85, 0xf3, 0x64, 0x28, 0xea, 0x87, 0x9c,
+	0xea, 0xbe, 0xe5, 0xf4, 0x85, 0x0c, 0x89, 0x57, 0x58, 0x74, 0xdf, 0x72, 0xec, 0xb6, 0x15, 0x7a,
+	0x23, 0x5b, 0x24, 0xa2, 0x18, 0x99, 0x71, 0xcc, 0x28, 0x66, 0x10, 0x89, 0xca, 0x8b, 0x62, 0x22,
+	0x85, 0xc2, 0x98, 0x98, 0xcd, 0x78, 0x1d, 0x1a, 0xec, 0xd1, 0xc3, 0x0d, 0x3a, 0x0e, 0x7f, 0x90,
+	0xb8, 0xb8, 0x17, 0xd8, 0xf3, 0x29, 0x1c, 0xcb, 0x60, 0x2d, 0xf0, 0xa5, 0xef, 0xc0, 0x74, 0x4b,
+	0xa2, 0x47, 0x87, 0xca, 0x8e, 0x3e, 0x25, 0x3a, 0x71, 0x6f, 0x91, 0x79, 0x8d, 0x77, 0xa1, 0xbe,
+	0xe2, 0x78, 0xad, 0x78, 0xef, 0xd1, 0xa5, 0x14, 0x79, 0x19, 0x33, 0xe1, 0x33, 0x51, 0x26, 0xbc,
+	0x2c, 0x12, 0xde, 0x5b, 0x9e, 0xe3, 0x78, 0x0f, 0xb1, 0xa2, 0x8b, 0x2d, 0x83, 0xc0, 0x8c, 0x10,
+	0x86, 0x26, 0x5c, 0x87, 0xca, 0x26, 0xed, 0xc1, 0x59, 0xc9, 0xbc, 0x40, 0x30, 0x96, 0x64, 0x5a,
+	0x93, 0xf1, 0x50, 0x35, 0x2e, 0x79, 0x48, 0x02, 0xb1, 0x5f, 0x63, 0xcb, 0x38, 0x86, 0x97, 0xdd,
+	0x30, 0x24, 0xf4, 0x9a, 0x29, 0x85, 0xcc, 0xf1, 0x1d, 0x31, 0xf1, 0x6d, 0xdc, 0x3b, 0xa2, 0x24,
+	0x2c, 0xf7, 0x26, 0x14, 0xd3, 0x45, 0x77, 0x44, 0x89, 0xd5, 0x98, 0x85, 0x3a, 0xbd, 0x1d, 0xf7,
+	0xa3, 0xd1, 0xfe, 0xae, 0x02, 0x33, 0xa2, 0x07, 0xc7, 0x78, 0x15, 0xca, 0xdb, 0xc4, 0x6a, 0xe3,
+	0x18, 0x33, 0x37, 0xc1, 0x3b, 0xc4, 0x12, 0x40, 0x31, 0x5a, 0x3a, 0x65, 0xae, 0xd7, 0x16, 0xf9,
+	0x69, 0xf6, 0x9b, 0xf6, 0x05, 0x36, 0x5e, 0xda, 0x6b, 0x26, 0xfb, 0x4d, 0xfb, 0xd8, 0xdb, 0x06,
+	0xbe, 0xed, 0x47, 0x2f, 0x18, 0x1c, 0x62, 0xb5, 0x89, 0xcf, 0x76, 0xfd, 0x9a, 0x89, 0x2d, 0x4a,
+	0x1b, 0x12, 0xbf, 0x8b, 0x1b, 0x3e, 0xfb, 0xad, 0x9f, 0x86, 0x19, 0xc7, 0x0a, 0xc2, 0x0d, 0xc7,
+	0xeb, 0x6c, 0xd8, 0x6e, 0x9b, 0xec, 0x34, 0xf6, 0xb3, 0xaf, 0xd3, 0xb4, 0x77, 0xd5, 0xeb, 0xbc,
+	0x43, 0xfb, 0xf4, 0x53, 0xd4, 0x3b, 0xbb, 0x5d, 0x3b, 0x44, 0x9a, 0x2a, 0xa3, 0x99, 0xe2, 0x7d,
+	0x9c, 0xe4, 0x25, 0xa8, 0xb3, 0xcb, 0x33, 0x69, 0x23, 0x4d, 0x8d, 0xcb, 0xc1, 0x4e, 0x4e, 0x74,
+	0x1d, 0x2a, 0x3d, 0x42, 0xf7, 0x19, 0xc8, 0x42, 0x5c, 0x4c, 0x17, 0x61, 0x67, 0x6b, 0xd8, 0x0f,
+	0xa2, 0xd7, 0x1d, 0x94, 0x87, 0xe7, 0x41, 0xfd, 0x01, 0x3d, 0x9e, 0xa7, 0x98, 0x8b, 0x8a, 0x26,
+	0xfd, 0xd2, 0xf3, 0xbd, 0x4d, 0x87, 0x74, 0x1b, 0xd3, 0x3c, 0x43, 0x8a, 0x4d, 0xfd, 0x3c, 0x1c,
+	0x08, 0xfa, 0xfe, 0xc0, 0x1e, 0x58, 0x9b, 0x0e, 0xd9, 0xa0, 0x88, 0x05, 0x8d, 0xfa, 0xe2, 0xc4,
+	0x52, 0xcd, 0x9c, 0x8d, 0xfb, 0xd7, 0x69, 0xb7, 0x7e, 0x06, 0x66, 0x5a, 0xbe, 0x1d, 0xda, 0x2d,
+	0xcb, 0x41, 0xc2, 0x19, 0x46, 0x58, 0x17, 0xbd, 0x9c, 0x4c, 0x87, 0x72, 0xcf, 0xf3, 0x9c, 0xc6,
+	0x2c, 0x07, 0x91, 0xfe, 0xa6, 0xfa, 0x07, 0xc4, 0x67, 0xa9, 0xd3, 0x03, 0x5c, 0x3f, 0x36, 0xf5,
+	0xe3, 0x50, 0xa3, 0xc8, 0x6e, 0xee, 0x52, 0x79, 0x07, 0x19, 0x4b, 0xd5, 0xf1, 0x3a, 0x2b, 0xb4,
+	0xad, 0x9f, 0x85, 0xd9, 0xb6, 0x1d, 0x3c, 0xd8, 0xa0, 0x61, 0x20, 0x92, 0xe8, 0x8b, 0xda, 0xd2,
+	0x84, 0x59, 0xa7, 0xdd, 0x34, 0x60, 0xe4, 0x74, 0x97, 0x40, 0xef, 0x92, 0xee, 0x26, 0xf1, 0x83,
+	0x6d, 0xbb, 0xb7, 0xd1, 0x23, 0x3c, 0x44, 0x39, 0xc4, 0x46, 0x77, 0x30, 0xfe, 0xb2, 0xc6, 0x3f,
+	0xd0, 0x33, 0x7f, 0xe0, 0x85, 0xc4, 0x6f, 0xcc, 0xf1, 0x77, 0x4d, 0xac, 0x61, 0xfc, 0x5d, 0x03,
+	0x88, 0x91, 0x65, 0xfe, 0x65, 0x75, 0x09, 0x1e, 0xa6, 0xec, 0x77, 0xe4, 0x5f, 0x25, 0xc9, 0xbf,
+	0x22, 0x61, 0x13, 0x92, 0x30, 0x5e, 0x42, 0xb1, 0x5a, 0xdb, 0x14, 0x3d, 0xe6, 0x7a, 0x55, 0x33,
+	0xee, 0x90, 0xf6, 0xb8, 0x4a, 0x62, 0x8f, 0x3b, 0x00, 0x13, 0x8e, 0xd5, 0x41, 0xf7, 0xa3, 0x3f,
+	0x29, 0xa5, 0xd5, 0xf1, 0x09, 0x09, 0x98, 0xd7, 0x55, 0x4d, 0x6c, 0x5d, 0xfd, 0xcb, 0x02, 0x4c,
+	0xae, 0x32, 0xa7, 0xd0, 0xbf, 0x0f, 0x93, 0xfc, 0x7d, 0x9c, 0x6e, 0x64, 0x7a, 0x4b, 0xe2, 0xc5,
+	0x5d, 0xf3, 0xa5, 0x5c, 0x1a, 0x5c, 0x8f, 0x3f, 0x84, 0x69, 0xde, 0xb3, 0x1e, 0xfa, 0xc4, 0xea,
+	0xee, 0x99, 0xe0, 0x25, 0xed, 0x15, 0x4d, 0xff, 0x1e, 0x54, 0xd8, 0xee, 0xaf, 0x9f, 0xca, 0xe4,
+	0x90, 0x9f, 0xe6, 0x35, 0x8d, 0x3c, 0x12, 0x1c, 0xec, 0x07, 0x00, 0xf1, 0x9b, 0x36, 0xfd, 0x6c,
+	0x26, 0xc7, 0xd0, 0xc3, 0xb9, 0xe6, 0xb9, 0x42, 0x3a, 0x14, 0x6f, 0xc3, 0x4c, 0xf2, 0xa1, 0x99,
+	0x7e, 0x41, 0xc5, 0x3a, 0xfc, 0xac, 0xad, 0x79, 0x71, 0x24, 0x5a, 0x54, 0xf5, 0x1e, 0x54, 0xc5,
+	0x03, 0x30, 0xfd, 0xb4, 0x8a, 0x51, 0x7e, 0x61, 0xd6, 0x3c, 0x53, 0x40, 0x85, 0x82, 0x3f, 0x84,
+	0x29, 0xe9, 0x2d, 0x95, 0x9e, 0x6d, 0xfb, 0xf0, 0xbb, 0xb0, 0xe6, 0x52, 0x31, 0x21, 0x6a, 0x68,
+	0xc1, 0xb4, 0xfc, 0x40, 0x48, 0x57, 0x73, 0xa6, 0x92, 0x1d, 0xcd, 0xf3, 0x23, 0x50, 0xa2, 0x92,
+	0xf7, 0xa1, 0x16, 0x3d, 0xc1, 0xd1, 0xcf, 0x28, 0xf9, 0xe4, 0x97, 0x41, 0xcd, 0xb3, 0x45, 0x64,
+	0x28, 0xdb, 0xe1, 0x75, 0x19, 0xe9, 0x29, 0x86, 0x7e, 0x51, 0xc9, 0x3a, 0xfc, 0x3c, 0xa4, 0xf9,
+	0xf2, 0x68, 0xc4, 0xa8, 0xed, 0x13, 0x91, 0xfd, 0x4a, 0x3d, 0xff, 0xd0, 0xaf, 0x28, 0xc5, 0xa8,
+	0x1e, 0xa6, 0x34, 0xaf, 0x3e, 0x0d, 0x0b, 0xea, 0xf7, 0xd9, 0x05, 0x22, 0xf9, 0x42, 0x42, 0xbf,
+	0xa4, 0x72, 0xa6, 0xcc, 0xa7, 0x20, 0xcd, 0xe5, 0x51, 0xc9, 0x63, 0x27, 0x94, 0x9e, 0x43, 0xe8,
+	0xca, 0x05, 0x98, 0x7a, 0x90, 0xa1, 0x70, 0xc2, 0xac, 0x97, 0x15, 0x5b, 0x50, 0x4f, 0x3c, 0x22,
+	0xd0, 0xd5, 0xbe, 0x95, 0x7e, 0x24, 0xd1, 0xbc, 0x30, 0x0a, 0x69, 0xac, 0x27, 0x51, 0xb7, 0x57,
+	0xe8, 0xc9, 0x7a, 0x40, 0xd0, 0xbc, 0x30, 0x0a, 0x69, 0x62, 0x3f, 0x60, 0x05, 0x70, 0xf5, 0x7e,
+	0x20, 0xd7, 0xf3, 0xd5, 0xfb, 0x41, 0xb2, 0x1e, 0xff, 0x01, 0x40, 0x5c, 0xab, 0xd6, 0xd5, 0x4b,
+	0x24, 0x51, 0x5a, 0x6f, 0x9e, 0x2b, 0xa4, 0x4b, 0xe0, 0x13, 0xd7, 0x71, 0xd5, 0xf8, 0x0c, 0x15,
+	0xa9, 0xd5, 0xf8, 0x64, 0x54, 0x9b, 0xf9, 0xce, 0x8f, 0x95, 0x56, 0xf5, 0xce, 0x9f, 0xac, 0x16,
+	0xab, 0x77, 0xfe, 0x74, 0x1d, 0xf8, 0x3d, 0xa8, 0x8a, 0x92, 0xa8, 0x02, 0xfe, 0x54, 0x25, 0xb7,
+	0x79, 0xa6, 0x80, 0x2a, 0x81, 0x4f, 0x5c, 0x2c, 0x54, 0xe3, 0x33, 0x54, 0x13, 0x55, 0xe3, 0x93,
+	0x51, 0xcf, 0xf4, 0x79, 0x9a, 0x22, 0x51, 0xc0, 0x53, 0xac, 0x72, 0x55, 0x61, 0x52, 0xb1, 0xca,
+	0xd5, 0x75, 0x41, 0x8f, 0x67, 0x76, 0xe4, 0x72, 0x95, 0xae, 0xde, 0x1b, 0x33, 0x4a, 0x77, 0xcd,
+	0x4b, 0x23, 0x52, 0xa3, 0xc2, 0x5f, 0x6a, 0xd0, 0x54, 0x57, 0x84, 0xf4, 0xd7, 0xd4, 0xe3, 0xcf,
+	0xab, 0x5a, 0x35, 0xbf, 0xf9, 0xd4, 0x7c, 0x49, 0xd0, 0x93, 0xa3, 0x50, 0xdb, 0x94, 0xa9, 0x7c,
+	0x79, 0x54, 0xf2, 0x38, 0x46, 0x49, 0x56, 0x39, 0xf4, 0x0b, 0x39, 0x87, 0x42, 0xaa, 0xe2, 0xd2,
+	0xbc, 0x38, 0x12, 0x6d, 0xfa, 0xe4, 0x4a, 0xd5, 0x0d, 0x72, 0x4f, 0xae, 0xec, 0x3a, 0x47, 0xee,
+	0xc9, 0xa5, 0x2a, 0x4b, 0x60, 0xa0, 0x21, 0x32, 0xe6, 0x39, 0x81, 0x46, 0xaa, 0x78, 0x90, 0x13,
+	0x68, 0x0c, 0xe5, 0xfa, 0x31, 0x5e, 0xc2, 0xe4, 0x77, 0x4e, 0xbc, 0x94, 0x4c, 0xcc, 0xe7, 0xc4,
+	0x4b, 0xe9, 0x3c, 0xba, 0x88, 0xc8, 0x78, 0x5e, 0x37, 0x2f, 0x22, 0x4b, 0xa4, 0xbc, 0xf3, 0x22,
+	0xb2, 0x54, 0x86, 0xba, 0x05, 0xd3, 0x72, 0x72, 0x57, 0x57, 0x1e, 0xa3, 0xe9, 0x6c, 0x72, 0xf3,
+	0xfc, 0x08, 0x94, 0xc9, 0x88, 0x8c, 0x25, 0x42, 0x73, 0x22, 0x32, 0x39, 0xcf, 0x9b, 0x13, 0x91,
+	0x25, 0xf3, 0xa9, 0x7c, 0x77, 0xc7, 0xe4, 0xa0, 0x7a, 0x77, 0x4f, 0x66, 0x41, 0xd5, 0xbb, 0x7b,
+	0x3a, 0x67, 0x89, 0x6b, 0x26, 0xce, 0x12, 0xe6, 0xac, 0x99, 0xa1, 0x1c, 0x64, 0xce, 0x9a, 0xc9,
+	0x48, 0x3b, 0xa2, 0xaa, 0x38, 0x7d, 0x97, 0xa3, 0x6a, 0x28, 0x39, 0x98, 0xa3, 0x2a, 0x23, 0x1f,
+	0xe8, 0xc3, 0xc1, 0xa1, 0xd4, 0x9a, 0x62, 0xf7, 0x51, 0x65, 0xef, 0x14, 0xbb, 0x8f, 0x3a, 0x63,
+	0xb7, 0x0e, 0x93, 0x3c, 0x01, 0xa6, 0xb8, 0x27, 0x26, 0x52, 0x6d, 0x8a, 0x7b, 0x62, 0x32, 0x83,
+	0xf6, 0x8a, 0x16, 0x9d, 0x23, 0x52, 0x2a, 0x29, 0xef, 0x1c, 0x19, 0xce, 0x8a, 0xe5, 0x9d, 0x23,
+	0x59, 0x79, 0x32, 0x7a, 0x8d, 0xe6, 0x37, 0x7f, 0xc5, 0x6d, 0x57, 0x4e, 0x62, 0xa9, 0x6e, 0xbb,
+	0x89, 0xb4, 0xd6, 0xca, 0xe5, 0x2f, 0x1e, 0xcf, 0x6b, 0x5f, 0x3e, 0x9e, 0xd7, 0xfe, 0xfb, 0x78,
+	0x5e, 0xfb, 0xcd, 0x93, 0xf9, 0x7d, 0x5f, 0x3e, 0x99, 0xdf, 0xf7, 0x9f, 0x27, 0xf3, 0xfb, 0xde,
+	0x3f, 0x9c, 0xc8, 0xc0, 0xbb, 0x5e, 0x9b, 0x5c, 0xb6, 0x7a, 0xf6, 0xe6, 0x24, 0xfb, 0x37, 0xb9,
+	0x6b, 0xff, 0x0b, 0x00, 0x00, 0xff, 0xff, 0xfc, 0x5d, 0x18, 0xe4, 0xb0, 0x37, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -2840,7 +4942,44 @@ type LedgerClient interface {
 	ListBulletins(ctx context.Context, in *ListBulletinsRequest, opts ...grpc.CallOption) (*ListBulletinsResponse, error)
 	GetYearTotals(ctx context.Context, in *GetYearTotalsRequest, opts ...grpc.CallOption) (*GetYearTotalsResponse, error)
 	// Needs the right to read.
-	GetOrderFill(ctx context.Context, in *GetOrderFillRequest, opts ...grpc.CallOption) (*GetOrderFillResponse, error)
+	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
+	// The trades of a day, in the order of their settlement. For institutions.
+	ListTrades(ctx context.Context, in *ListTradesRequest, opts ...grpc.CallOption) (*ListTradesResponse, error)
+	// What a day's close settled, the statements of exchange and bank, and the breaks.
+	GetSettlement(ctx context.Context, in *GetSettlementRequest, opts ...grpc.CallOption) (*GetSettlementResponse, error)
+	// A bidding session.
+	GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*GetSessionResponse, error)
+	// The provenance of what was issued. Needs the right to read.
+	ListLots(ctx context.Context, in *ListLotsRequest, opts ...grpc.CallOption) (*ListLotsResponse, error)
+	// What an entity was allocated of a vintage. Needs the right to read.
+	GetAllocation(ctx context.Context, in *GetAllocationRequest, opts ...grpc.CallOption) (*GetAllocationResponse, error)
+	// Verified emissions of a year. Needs the right to read.
+	ListVerifications(ctx context.Context, in *ListVerificationsRequest, opts ...grpc.CallOption) (*ListVerificationsResponse, error)
+	// Applications by applicant and beneficiary; state unspecified: every one. Needs the
+	// right to read.
+	ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ListApplicationsResponse, error)
+	// Voluntary cancellations of allowances that were approved, with their purposes.
+	ListVoluntaryCancellations(ctx context.Context, in *ListVoluntaryCancellationsRequest, opts ...grpc.CallOption) (*ListVoluntaryCancellationsResponse, error)
+	// Cancellations of CCER by number.
+	ListCancellations(ctx context.Context, in *ListCancellationsRequest, opts ...grpc.CallOption) (*ListCancellationsResponse, error)
+	// Batches of CCER.
+	ListReductions(ctx context.Context, in *ListReductionsRequest, opts ...grpc.CallOption) (*ListReductionsResponse, error)
+	// CCER by party and batch. Needs the right to read; the CCER registry and exchange
+	// have it.
+	ListReductionHoldings(ctx context.Context, in *ListReductionHoldingsRequest, opts ...grpc.CallOption) (*ListReductionHoldingsResponse, error)
+	// Transactions that wait, or waited, for other persons. Needs the right to read.
+	ListPrepared(ctx context.Context, in *ListPreparedRequest, opts ...grpc.CallOption) (*ListPreparedResponse, error)
+	// Needs the right to read.
+	ListFreezes(ctx context.Context, in *ListFreezesRequest, opts ...grpc.CallOption) (*ListFreezesResponse, error)
+	// Needs the right to read.
+	ListPledges(ctx context.Context, in *ListPledgesRequest, opts ...grpc.CallOption) (*ListPledgesResponse, error)
+	// How much an entity may carry over. Needs the right to read.
+	GetCarryOver(ctx context.Context, in *GetCarryOverRequest, opts ...grpc.CallOption) (*GetCarryOverResponse, error)
+	// What entities lack for a year's obligation: for ministry, registry and auditors, and
+	// for a region of its own entities.
+	ListRisks(ctx context.Context, in *ListRisksRequest, opts ...grpc.CallOption) (*ListRisksResponse, error)
+	// The range of the fine for what was not surrendered. Needs the right to read.
+	GetPenalty(ctx context.Context, in *GetPenaltyRequest, opts ...grpc.CallOption) (*GetPenaltyResponse, error)
 	ListParameters(ctx context.Context, in *ListParametersRequest, opts ...grpc.CallOption) (*ListParametersResponse, error)
 	ListValidators(ctx context.Context, in *ListValidatorsRequest, opts ...grpc.CallOption) (*ListValidatorsResponse, error)
 	// Adds up every account.
@@ -3018,9 +5157,162 @@ func (c *ledgerClient) GetYearTotals(ctx context.Context, in *GetYearTotalsReque
 	return out, nil
 }
 
-func (c *ledgerClient) GetOrderFill(ctx context.Context, in *GetOrderFillRequest, opts ...grpc.CallOption) (*GetOrderFillResponse, error) {
-	out := new(GetOrderFillResponse)
-	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetOrderFill", in, out, opts...)
+func (c *ledgerClient) GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error) {
+	out := new(GetOrderResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetOrder", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListTrades(ctx context.Context, in *ListTradesRequest, opts ...grpc.CallOption) (*ListTradesResponse, error) {
+	out := new(ListTradesResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListTrades", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) GetSettlement(ctx context.Context, in *GetSettlementRequest, opts ...grpc.CallOption) (*GetSettlementResponse, error) {
+	out := new(GetSettlementResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetSettlement", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*GetSessionResponse, error) {
+	out := new(GetSessionResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetSession", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListLots(ctx context.Context, in *ListLotsRequest, opts ...grpc.CallOption) (*ListLotsResponse, error) {
+	out := new(ListLotsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListLots", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) GetAllocation(ctx context.Context, in *GetAllocationRequest, opts ...grpc.CallOption) (*GetAllocationResponse, error) {
+	out := new(GetAllocationResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetAllocation", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListVerifications(ctx context.Context, in *ListVerificationsRequest, opts ...grpc.CallOption) (*ListVerificationsResponse, error) {
+	out := new(ListVerificationsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListVerifications", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ListApplicationsResponse, error) {
+	out := new(ListApplicationsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListApplications", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListVoluntaryCancellations(ctx context.Context, in *ListVoluntaryCancellationsRequest, opts ...grpc.CallOption) (*ListVoluntaryCancellationsResponse, error) {
+	out := new(ListVoluntaryCancellationsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListVoluntaryCancellations", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListCancellations(ctx context.Context, in *ListCancellationsRequest, opts ...grpc.CallOption) (*ListCancellationsResponse, error) {
+	out := new(ListCancellationsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListCancellations", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListReductions(ctx context.Context, in *ListReductionsRequest, opts ...grpc.CallOption) (*ListReductionsResponse, error) {
+	out := new(ListReductionsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListReductions", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListReductionHoldings(ctx context.Context, in *ListReductionHoldingsRequest, opts ...grpc.CallOption) (*ListReductionHoldingsResponse, error) {
+	out := new(ListReductionHoldingsResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListReductionHoldings", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListPrepared(ctx context.Context, in *ListPreparedRequest, opts ...grpc.CallOption) (*ListPreparedResponse, error) {
+	out := new(ListPreparedResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListPrepared", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListFreezes(ctx context.Context, in *ListFreezesRequest, opts ...grpc.CallOption) (*ListFreezesResponse, error) {
+	out := new(ListFreezesResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListFreezes", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListPledges(ctx context.Context, in *ListPledgesRequest, opts ...grpc.CallOption) (*ListPledgesResponse, error) {
+	out := new(ListPledgesResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListPledges", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) GetCarryOver(ctx context.Context, in *GetCarryOverRequest, opts ...grpc.CallOption) (*GetCarryOverResponse, error) {
+	out := new(GetCarryOverResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetCarryOver", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) ListRisks(ctx context.Context, in *ListRisksRequest, opts ...grpc.CallOption) (*ListRisksResponse, error) {
+	out := new(ListRisksResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/ListRisks", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerClient) GetPenalty(ctx context.Context, in *GetPenaltyRequest, opts ...grpc.CallOption) (*GetPenaltyResponse, error) {
+	out := new(GetPenaltyResponse)
+	err := c.cc.Invoke(ctx, "/carbonledger.api.v1.Ledger/GetPenalty", in, out, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -3130,7 +5422,44 @@ type LedgerServer interface {
 	ListBulletins(context.Context, *ListBulletinsRequest) (*ListBulletinsResponse, error)
 	GetYearTotals(context.Context, *GetYearTotalsRequest) (*GetYearTotalsResponse, error)
 	// Needs the right to read.
-	GetOrderFill(context.Context, *GetOrderFillRequest) (*GetOrderFillResponse, error)
+	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
+	// The trades of a day, in the order of their settlement. For institutions.
+	ListTrades(context.Context, *ListTradesRequest) (*ListTradesResponse, error)
+	// What a day's close settled, the statements of exchange and bank, and the breaks.
+	GetSettlement(context.Context, *GetSettlementRequest) (*GetSettlementResponse, error)
+	// A bidding session.
+	GetSession(context.Context, *GetSessionRequest) (*GetSessionResponse, error)
+	// The provenance of what was issued. Needs the right to read.
+	ListLots(context.Context, *ListLotsRequest) (*ListLotsResponse, error)
+	// What an entity was allocated of a vintage. Needs the right to read.
+	GetAllocation(context.Context, *GetAllocationRequest) (*GetAllocationResponse, error)
+	// Verified emissions of a year. Needs the right to read.
+	ListVerifications(context.Context, *ListVerificationsRequest) (*ListVerificationsResponse, error)
+	// Applications by applicant and beneficiary; state unspecified: every one. Needs the
+	// right to read.
+	ListApplications(context.Context, *ListApplicationsRequest) (*ListApplicationsResponse, error)
+	// Voluntary cancellations of allowances that were approved, with their purposes.
+	ListVoluntaryCancellations(context.Context, *ListVoluntaryCancellationsRequest) (*ListVoluntaryCancellationsResponse, error)
+	// Cancellations of CCER by number.
+	ListCancellations(context.Context, *ListCancellationsRequest) (*ListCancellationsResponse, error)
+	// Batches of CCER.
+	ListReductions(context.Context, *ListReductionsRequest) (*ListReductionsResponse, error)
+	// CCER by party and batch. Needs the right to read; the CCER registry and exchange
+	// have it.
+	ListReductionHoldings(context.Context, *ListReductionHoldingsRequest) (*ListReductionHoldingsResponse, error)
+	// Transactions that wait, or waited, for other persons. Needs the right to read.
+	ListPrepared(context.Context, *ListPreparedRequest) (*ListPreparedResponse, error)
+	// Needs the right to read.
+	ListFreezes(context.Context, *ListFreezesRequest) (*ListFreezesResponse, error)
+	// Needs the right to read.
+	ListPledges(context.Context, *ListPledgesRequest) (*ListPledgesResponse, error)
+	// How much an entity may carry over. Needs the right to read.
+	GetCarryOver(context.Context, *GetCarryOverRequest) (*GetCarryOverResponse, error)
+	// What entities lack for a year's obligation: for ministry, registry and auditors, and
+	// for a region of its own entities.
+	ListRisks(context.Context, *ListRisksRequest) (*ListRisksResponse, error)
+	// The range of the fine for what was not surrendered. Needs the right to read.
+	GetPenalty(context.Context, *GetPenaltyRequest) (*GetPenaltyResponse, error)
 	ListParameters(context.Context, *ListParametersRequest) (*ListParametersResponse, error)
 	ListValidators(context.Context, *ListValidatorsRequest) (*ListValidatorsResponse, error)
 	// Adds up every account.
@@ -3192,8 +5521,59 @@ func (*UnimplementedLedgerServer) ListBulletins(ctx context.Context, req *ListBu
 func (*UnimplementedLedgerServer) GetYearTotals(ctx context.Context, req *GetYearTotalsRequest) (*GetYearTotalsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method GetYearTotals not implemented")
 }
-func (*UnimplementedLedgerServer) GetOrderFill(ctx context.Context, req *GetOrderFillRequest) (*GetOrderFillResponse, error) {
-	return nil, status.Errorf(codes.Unimplemented, "method GetOrderFill not implemented")
+func (*UnimplementedLedgerServer) GetOrder(ctx context.Context, req *GetOrderRequest) (*GetOrderResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetOrder not implemented")
+}
+func (*UnimplementedLedgerServer) ListTrades(ctx context.Context, req *ListTradesRequest) (*ListTradesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListTrades not implemented")
+}
+func (*UnimplementedLedgerServer) GetSettlement(ctx context.Context, req *GetSettlementRequest) (*GetSettlementResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetSettlement not implemented")
+}
+func (*UnimplementedLedgerServer) GetSession(ctx context.Context, req *GetSessionRequest) (*GetSessionResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetSession not implemented")
+}
+func (*UnimplementedLedgerServer) ListLots(ctx context.Context, req *ListLotsRequest) (*ListLotsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListLots not implemented")
+}
+func (*UnimplementedLedgerServer) GetAllocation(ctx context.Context, req *GetAllocationRequest) (*GetAllocationResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetAllocation not implemented")
+}
+func (*UnimplementedLedgerServer) ListVerifications(ctx context.Context, req *ListVerificationsRequest) (*ListVerificationsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListVerifications not implemented")
+}
+func (*UnimplementedLedgerServer) ListApplications(ctx context.Context, req *ListApplicationsRequest) (*ListApplicationsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListApplications not implemented")
+}
+func (*UnimplementedLedgerServer) ListVoluntaryCancellations(ctx context.Context, req *ListVoluntaryCancellationsRequest) (*ListVoluntaryCancellationsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListVoluntaryCancellations not implemented")
+}
+func (*UnimplementedLedgerServer) ListCancellations(ctx context.Context, req *ListCancellationsRequest) (*ListCancellationsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListCancellations not implemented")
+}
+func (*UnimplementedLedgerServer) ListReductions(ctx context.Context, req *ListReductionsRequest) (*ListReductionsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListReductions not implemented")
+}
+func (*UnimplementedLedgerServer) ListReductionHoldings(ctx context.Context, req *ListReductionHoldingsRequest) (*ListReductionHoldingsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListReductionHoldings not implemented")
+}
+func (*UnimplementedLedgerServer) ListPrepared(ctx context.Context, req *ListPreparedRequest) (*ListPreparedResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListPrepared not implemented")
+}
+func (*UnimplementedLedgerServer) ListFreezes(ctx context.Context, req *ListFreezesRequest) (*ListFreezesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListFreezes not implemented")
+}
+func (*UnimplementedLedgerServer) ListPledges(ctx context.Context, req *ListPledgesRequest) (*ListPledgesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListPledges not implemented")
+}
+func (*UnimplementedLedgerServer) GetCarryOver(ctx context.Context, req *GetCarryOverRequest) (*GetCarryOverResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetCarryOver not implemented")
+}
+func (*UnimplementedLedgerServer) ListRisks(ctx context.Context, req *ListRisksRequest) (*ListRisksResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListRisks not implemented")
+}
+func (*UnimplementedLedgerServer) GetPenalty(ctx context.Context, req *GetPenaltyRequest) (*GetPenaltyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetPenalty not implemented")
 }
 func (*UnimplementedLedgerServer) ListParameters(ctx context.Context, req *ListParametersRequest) (*ListParametersResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ListParameters not implemented")
@@ -3496,20 +5876,326 @@ func _Ledger_GetYearTotals_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
-func _Ledger_GetOrderFill_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(GetOrderFillRequest)
+func _Ledger_GetOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOrderRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(LedgerServer).GetOrderFill(ctx, in)
+		return srv.(LedgerServer).GetOrder(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: "/carbonledger.api.v1.Ledger/GetOrderFill",
+		FullMethod: "/carbonledger.api.v1.Ledger/GetOrder",
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(LedgerServer).GetOrderFill(ctx, req.(*GetOrderFillRequest))
+		return srv.(LedgerServer).GetOrder(ctx, req.(*GetOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListTrades_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTradesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListTrades(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListTrades",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListTrades(ctx, req.(*ListTradesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_GetSettlement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSettlementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).GetSettlement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/GetSettlement",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).GetSettlement(ctx, req.(*GetSettlementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_GetSession_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSessionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).GetSession(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/GetSession",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).GetSession(ctx, req.(*GetSessionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListLots_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLotsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListLots(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListLots",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListLots(ctx, req.(*ListLotsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_GetAllocation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAllocationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).GetAllocation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/GetAllocation",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).GetAllocation(ctx, req.(*GetAllocationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListVerifications_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListVerificationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListVerifications(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListVerifications",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListVerifications(ctx, req.(*ListVerificationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListApplications_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListApplicationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListApplications(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListApplications",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListApplications(ctx, req.(*ListApplicationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListVoluntaryCancellations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListVoluntaryCancellationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListVoluntaryCancellations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListVoluntaryCancellations",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListVoluntaryCancellations(ctx, req.(*ListVoluntaryCancellationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListCancellations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCancellationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListCancellations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListCancellations",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListCancellations(ctx, req.(*ListCancellationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListReductions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReductionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListReductions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListReductions",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListReductions(ctx, req.(*ListReductionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListReductionHoldings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReductionHoldingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListReductionHoldings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListReductionHoldings",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListReductionHoldings(ctx, req.(*ListReductionHoldingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListPrepared_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPreparedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListPrepared(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListPrepared",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListPrepared(ctx, req.(*ListPreparedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListFreezes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFreezesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListFreezes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListFreezes",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListFreezes(ctx, req.(*ListFreezesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListPledges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPledgesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListPledges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListPledges",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListPledges(ctx, req.(*ListPledgesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_GetCarryOver_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCarryOverRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).GetCarryOver(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/GetCarryOver",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).GetCarryOver(ctx, req.(*GetCarryOverRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_ListRisks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRisksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).ListRisks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/ListRisks",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).ListRisks(ctx, req.(*ListRisksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ledger_GetPenalty_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPenaltyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).GetPenalty(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/carbonledger.api.v1.Ledger/GetPenalty",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).GetPenalty(ctx, req.(*GetPenaltyRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -3687,8 +6373,76 @@ var _Ledger_serviceDesc = grpc.ServiceDesc{
 			Handler:    _Ledger_GetYearTotals_Handler,
 		},
 		{
-			MethodName: "GetOrderFill",
-			Handler:    _Ledger_GetOrderFill_Handler,
+			MethodName: "GetOrder",
+			Handler:    _Ledger_GetOrder_Handler,
+		},
+		{
+			MethodName: "ListTrades",
+			Handler:    _Ledger_ListTrades_Handler,
+		},
+		{
+			MethodName: "GetSettlement",
+			Handler:    _Ledger_GetSettlement_Handler,
+		},
+		{
+			MethodName: "GetSession",
+			Handler:    _Ledger_GetSession_Handler,
+		},
+		{
+			MethodName: "ListLots",
+			Handler:    _Ledger_ListLots_Handler,
+		},
+		{
+			MethodName: "GetAllocation",
+			Handler:    _Ledger_GetAllocation_Handler,
+		},
+		{
+			MethodName: "ListVerifications",
+			Handler:    _Ledger_ListVerifications_Handler,
+		},
+		{
+			MethodName: "ListApplications",
+			Handler:    _Ledger_ListApplications_Handler,
+		},
+		{
+			MethodName: "ListVoluntaryCancellations",
+			Handler:    _Ledger_ListVoluntaryCancellations_Handler,
+		},
+		{
+			MethodName: "ListCancellations",
+			Handler:    _Ledger_ListCancellations_Handler,
+		},
+		{
+			MethodName: "ListReductions",
+			Handler:    _Ledger_ListReductions_Handler,
+		},
+		{
+			MethodName: "ListReductionHoldings",
+			Handler:    _Ledger_ListReductionHoldings_Handler,
+		},
+		{
+			MethodName: "ListPrepared",
+			Handler:    _Ledger_ListPrepared_Handler,
+		},
+		{
+			MethodName: "ListFreezes",
+			Handler:    _Ledger_ListFreezes_Handler,
+		},
+		{
+			MethodName: "ListPledges",
+			Handler:    _Ledger_ListPledges_Handler,
+		},
+		{
+			MethodName: "GetCarryOver",
+			Handler:    _Ledger_GetCarryOver_Handler,
+		},
+		{
+			MethodName: "ListRisks",
+			Handler:    _Ledger_ListRisks_Handler,
+		},
+		{
+			MethodName: "GetPenalty",
+			Handler:    _Ledger_GetPenalty_Handler,
 		},
 		{
 			MethodName: "ListParameters",
@@ -4945,7 +7699,7 @@ func (m *GetYearTotalsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *GetOrderFillRequest) Marshal() (dAtA []byte, err error) {
+func (m *GetOrderRequest) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
 	n, err := m.MarshalToSizedBuffer(dAtA[:size])
@@ -4955,12 +7709,12 @@ func (m *GetOrderFillRequest) Marshal() (dAtA []byte, err error) {
 	return dAtA[:n], nil
 }
 
-func (m *GetOrderFillRequest) MarshalTo(dAtA []byte) (int, error) {
+func (m *GetOrderRequest) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
 }
 
-func (m *GetOrderFillRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+func (m *GetOrderRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	_ = i
 	var l int
@@ -4987,7 +7741,7 @@ func (m *GetOrderFillRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *GetOrderFillResponse) Marshal() (dAtA []byte, err error) {
+func (m *GetOrderResponse) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
 	n, err := m.MarshalToSizedBuffer(dAtA[:size])
@@ -4997,18 +7751,1541 @@ func (m *GetOrderFillResponse) Marshal() (dAtA []byte, err error) {
 	return dAtA[:n], nil
 }
 
-func (m *GetOrderFillResponse) MarshalTo(dAtA []byte) (int, error) {
+func (m *GetOrderResponse) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
 }
 
-func (m *GetOrderFillResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+func (m *GetOrderResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	_ = i
 	var l int
 	_ = l
 	{
-		size, err := m.Fill.MarshalToSizedBuffer(dAtA[:i])
+		size, err := m.Order.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Height != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListTradesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListTradesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListTradesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Day != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListTradesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListTradesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListTradesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Trades) > 0 {
+		for iNdEx := len(m.Trades) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Trades[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *GetSettlementRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetSettlementRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetSettlementRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Day != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Day))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetSettlementResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetSettlementResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetSettlementResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Settlement.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Height != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetSessionRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetSessionRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetSessionRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Session) > 0 {
+		i -= len(m.Session)
+		copy(dAtA[i:], m.Session)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Session)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetSessionResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetSessionResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetSessionResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Session.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Height != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListLotsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListLotsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListLotsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListLotsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListLotsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListLotsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Lots) > 0 {
+		for iNdEx := len(m.Lots) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Lots[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *GetAllocationRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetAllocationRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetAllocationRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Instrument) > 0 {
+		i -= len(m.Instrument)
+		copy(dAtA[i:], m.Instrument)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Instrument)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetAllocationResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetAllocationResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetAllocationResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Allocation.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Height != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListVerificationsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListVerificationsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListVerificationsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Year != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListVerificationsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListVerificationsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListVerificationsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Verifications) > 0 {
+		for iNdEx := len(m.Verifications) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Verifications[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListApplicationsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListApplicationsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListApplicationsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.State != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Beneficiary) > 0 {
+		i -= len(m.Beneficiary)
+		copy(dAtA[i:], m.Beneficiary)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Beneficiary)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Applicant) > 0 {
+		i -= len(m.Applicant)
+		copy(dAtA[i:], m.Applicant)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Applicant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListApplicationsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListApplicationsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListApplicationsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Applications) > 0 {
+		for iNdEx := len(m.Applications) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Applications[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListVoluntaryCancellationsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListVoluntaryCancellationsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListVoluntaryCancellationsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListVoluntaryCancellationsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListVoluntaryCancellationsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListVoluntaryCancellationsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Cancellations) > 0 {
+		for iNdEx := len(m.Cancellations) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Cancellations[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListCancellationsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListCancellationsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListCancellationsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListCancellationsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListCancellationsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListCancellationsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Cancellations) > 0 {
+		for iNdEx := len(m.Cancellations) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Cancellations[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListReductionsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListReductionsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListReductionsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListReductionsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListReductionsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListReductionsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reductions) > 0 {
+		for iNdEx := len(m.Reductions) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Reductions[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListReductionHoldingsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListReductionHoldingsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListReductionHoldingsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListReductionHoldingsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListReductionHoldingsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListReductionHoldingsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Holdings) > 0 {
+		for iNdEx := len(m.Holdings) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Holdings[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListPreparedRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListPreparedRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListPreparedRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListPreparedResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListPreparedResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListPreparedResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Prepared) > 0 {
+		for iNdEx := len(m.Prepared) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Prepared[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListFreezesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListFreezesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListFreezesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListFreezesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListFreezesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListFreezesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Freezes) > 0 {
+		for iNdEx := len(m.Freezes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Freezes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *ListPledgesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListPledgesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListPledgesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Party) > 0 {
+		i -= len(m.Party)
+		copy(dAtA[i:], m.Party)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Party)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListPledgesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListPledgesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListPledgesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Pledges) > 0 {
+		for iNdEx := len(m.Pledges) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Pledges[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *GetCarryOverRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetCarryOverRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetCarryOverRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetCarryOverResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetCarryOverResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetCarryOverResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Standing.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Height != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListRisksRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListRisksRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListRisksRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Limit != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Limit))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Cursor) > 0 {
+		i -= len(m.Cursor)
+		copy(dAtA[i:], m.Cursor)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Cursor)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Region) > 0 {
+		i -= len(m.Region)
+		copy(dAtA[i:], m.Region)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Region)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Year != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListRisksResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListRisksResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ListRisksResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Risks) > 0 {
+		for iNdEx := len(m.Risks) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Risks[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintApi(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	{
+		size, err := m.Page.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintApi(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *GetPenaltyRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetPenaltyRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetPenaltyRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MinHeight != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.MinHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Year != 0 {
+		i = encodeVarintApi(dAtA, i, uint64(m.Year))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintApi(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetPenaltyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetPenaltyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *GetPenaltyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Penalty.MarshalToSizedBuffer(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -6198,7 +10475,7 @@ func (m *GetYearTotalsResponse) Size() (n int) {
 	return n
 }
 
-func (m *GetOrderFillRequest) Size() (n int) {
+func (m *GetOrderRequest) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -6218,7 +10495,7 @@ func (m *GetOrderFillRequest) Size() (n int) {
 	return n
 }
 
-func (m *GetOrderFillResponse) Size() (n int) {
+func (m *GetOrderResponse) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -6227,7 +10504,655 @@ func (m *GetOrderFillResponse) Size() (n int) {
 	if m.Height != 0 {
 		n += 1 + sovApi(uint64(m.Height))
 	}
-	l = m.Fill.Size()
+	l = m.Order.Size()
+	n += 1 + l + sovApi(uint64(l))
+	return n
+}
+
+func (m *ListTradesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Day != 0 {
+		n += 1 + sovApi(uint64(m.Day))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListTradesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Trades) > 0 {
+		for _, e := range m.Trades {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *GetSettlementRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Day != 0 {
+		n += 1 + sovApi(uint64(m.Day))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *GetSettlementResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovApi(uint64(m.Height))
+	}
+	l = m.Settlement.Size()
+	n += 1 + l + sovApi(uint64(l))
+	return n
+}
+
+func (m *GetSessionRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Session)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *GetSessionResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovApi(uint64(m.Height))
+	}
+	l = m.Session.Size()
+	n += 1 + l + sovApi(uint64(l))
+	return n
+}
+
+func (m *ListLotsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListLotsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Lots) > 0 {
+		for _, e := range m.Lots {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *GetAllocationRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Instrument)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *GetAllocationResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovApi(uint64(m.Height))
+	}
+	l = m.Allocation.Size()
+	n += 1 + l + sovApi(uint64(l))
+	return n
+}
+
+func (m *ListVerificationsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Year != 0 {
+		n += 1 + sovApi(uint64(m.Year))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListVerificationsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Verifications) > 0 {
+		for _, e := range m.Verifications {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListApplicationsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Applicant)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Beneficiary)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.State != 0 {
+		n += 1 + sovApi(uint64(m.State))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListApplicationsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Applications) > 0 {
+		for _, e := range m.Applications {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListVoluntaryCancellationsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListVoluntaryCancellationsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Cancellations) > 0 {
+		for _, e := range m.Cancellations {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListCancellationsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListCancellationsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Cancellations) > 0 {
+		for _, e := range m.Cancellations {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListReductionsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListReductionsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Reductions) > 0 {
+		for _, e := range m.Reductions {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListReductionHoldingsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListReductionHoldingsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Holdings) > 0 {
+		for _, e := range m.Holdings {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListPreparedRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListPreparedResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Prepared) > 0 {
+		for _, e := range m.Prepared {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListFreezesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListFreezesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Freezes) > 0 {
+		for _, e := range m.Freezes {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *ListPledgesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Party)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListPledgesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Pledges) > 0 {
+		for _, e := range m.Pledges {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *GetCarryOverRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *GetCarryOverResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovApi(uint64(m.Height))
+	}
+	l = m.Standing.Size()
+	n += 1 + l + sovApi(uint64(l))
+	return n
+}
+
+func (m *ListRisksRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Year != 0 {
+		n += 1 + sovApi(uint64(m.Year))
+	}
+	l = len(m.Region)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	l = len(m.Cursor)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Limit != 0 {
+		n += 1 + sovApi(uint64(m.Limit))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *ListRisksResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Page.Size()
+	n += 1 + l + sovApi(uint64(l))
+	if len(m.Risks) > 0 {
+		for _, e := range m.Risks {
+			l = e.Size()
+			n += 1 + l + sovApi(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *GetPenaltyRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovApi(uint64(l))
+	}
+	if m.Year != 0 {
+		n += 1 + sovApi(uint64(m.Year))
+	}
+	if m.MinHeight != 0 {
+		n += 1 + sovApi(uint64(m.MinHeight))
+	}
+	return n
+}
+
+func (m *GetPenaltyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovApi(uint64(m.Height))
+	}
+	l = m.Penalty.Size()
 	n += 1 + l + sovApi(uint64(l))
 	return n
 }
@@ -9913,7 +14838,7 @@ func (m *GetYearTotalsResponse) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *GetOrderFillRequest) Unmarshal(dAtA []byte) error {
+func (m *GetOrderRequest) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -9936,10 +14861,10 @@ func (m *GetOrderFillRequest) Unmarshal(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: GetOrderFillRequest: wiretype end group for non-group")
+			return fmt.Errorf("proto: GetOrderRequest: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: GetOrderFillRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: GetOrderRequest: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:
@@ -10046,7 +14971,7 @@ func (m *GetOrderFillRequest) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *GetOrderFillResponse) Unmarshal(dAtA []byte) error {
+func (m *GetOrderResponse) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -10069,10 +14994,10 @@ func (m *GetOrderFillResponse) Unmarshal(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: GetOrderFillResponse: wiretype end group for non-group")
+			return fmt.Errorf("proto: GetOrderResponse: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: GetOrderFillResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: GetOrderResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:
@@ -10096,7 +15021,7 @@ func (m *GetOrderFillResponse) Unmarshal(dAtA []byte) error {
 			}
 		case 2:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Fill", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Order", wireType)
 			}
 			var msglen int
 			for shift := uint(0); ; shift += 7 {
@@ -10123,7 +15048,4364 @@ func (m *GetOrderFillResponse) Unmarshal(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if err := m.Fill.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+			if err := m.Order.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListTradesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListTradesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListTradesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= carbonledger_tx.Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListTradesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListTradesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListTradesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Trades", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Trades = append(m.Trades, tx.TradeRecord{})
+			if err := m.Trades[len(m.Trades)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetSettlementRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetSettlementRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetSettlementRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Day", wireType)
+			}
+			m.Day = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Day |= carbonledger_tx.Day(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetSettlementResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetSettlementResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetSettlementResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Settlement", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Settlement.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetSessionRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetSessionRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetSessionRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Session = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetSessionResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetSessionResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetSessionResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Session.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListLotsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListLotsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListLotsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListLotsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListLotsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListLotsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lots", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Lots = append(m.Lots, tx.Lot{})
+			if err := m.Lots[len(m.Lots)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetAllocationRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetAllocationRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetAllocationRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Instrument", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Instrument = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetAllocationResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetAllocationResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetAllocationResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Allocation", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Allocation.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListVerificationsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListVerificationsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListVerificationsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= carbonledger_tx.Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListVerificationsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListVerificationsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListVerificationsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verifications", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Verifications = append(m.Verifications, tx.Verification{})
+			if err := m.Verifications[len(m.Verifications)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListApplicationsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListApplicationsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListApplicationsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Applicant", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Applicant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Beneficiary", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Beneficiary = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= tx.ApplicationState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListApplicationsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListApplicationsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListApplicationsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Applications", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Applications = append(m.Applications, tx.Application{})
+			if err := m.Applications[len(m.Applications)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListVoluntaryCancellationsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListVoluntaryCancellationsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListVoluntaryCancellationsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListVoluntaryCancellationsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListVoluntaryCancellationsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListVoluntaryCancellationsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancellations", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cancellations = append(m.Cancellations, tx.Application{})
+			if err := m.Cancellations[len(m.Cancellations)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListCancellationsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListCancellationsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListCancellationsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListCancellationsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListCancellationsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListCancellationsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancellations", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cancellations = append(m.Cancellations, tx.Cancellation{})
+			if err := m.Cancellations[len(m.Cancellations)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListReductionsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListReductionsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListReductionsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListReductionsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListReductionsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListReductionsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reductions", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reductions = append(m.Reductions, tx.Reduction{})
+			if err := m.Reductions[len(m.Reductions)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListReductionHoldingsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListReductionHoldingsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListReductionHoldingsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListReductionHoldingsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListReductionHoldingsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListReductionHoldingsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Holdings", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Holdings = append(m.Holdings, tx.ReductionHolding{})
+			if err := m.Holdings[len(m.Holdings)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListPreparedRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListPreparedRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListPreparedRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListPreparedResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListPreparedResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListPreparedResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Prepared", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Prepared = append(m.Prepared, tx.Prepared{})
+			if err := m.Prepared[len(m.Prepared)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListFreezesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListFreezesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListFreezesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListFreezesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListFreezesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListFreezesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Freezes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Freezes = append(m.Freezes, tx.FreezeRecord{})
+			if err := m.Freezes[len(m.Freezes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListPledgesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListPledgesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListPledgesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Party", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Party = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListPledgesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListPledgesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListPledgesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pledges", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pledges = append(m.Pledges, tx.PledgeRecord{})
+			if err := m.Pledges[len(m.Pledges)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetCarryOverRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetCarryOverRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetCarryOverRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetCarryOverResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetCarryOverResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetCarryOverResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Standing", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Standing.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListRisksRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListRisksRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListRisksRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= carbonledger_tx.Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Region", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Region = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cursor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Limit", wireType)
+			}
+			m.Limit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Limit |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListRisksResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListRisksResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListRisksResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Page", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Page.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Risks", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Risks = append(m.Risks, tx.Risk{})
+			if err := m.Risks[len(m.Risks)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetPenaltyRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetPenaltyRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetPenaltyRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Year", wireType)
+			}
+			m.Year = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Year |= carbonledger_tx.Year(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinHeight", wireType)
+			}
+			m.MinHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipApi(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthApi
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetPenaltyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowApi
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetPenaltyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetPenaltyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Penalty", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowApi
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthApi
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthApi
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Penalty.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

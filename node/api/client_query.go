@@ -18,7 +18,10 @@ import (
 
 // restricted are the methods whose requests are signed.
 var restricted = map[string]bool{
-	"GetTransaction": true, "ListHoldings": true, "ListMoney": true, "GetOrderFill": true, "Blocks": true,
+	"GetTransaction": true, "ListHoldings": true, "ListMoney": true, "GetOrder": true, "Blocks": true, "ListTrades": true,
+	"ListLots": true, "GetAllocation": true, "ListVerifications": true, "ListApplications": true, "ListReductionHoldings": true,
+	"ListPrepared": true, "ListFreezes": true, "ListPledges": true, "GetCarryOver": true, "ListRisks": true,
+	"GetPenalty": true,
 }
 
 // EachBlock calls f with the blocks from a height on, in order and each once,
@@ -119,7 +122,7 @@ func (c *Client) blocksOf(ctx context.Context, n *node, next, to *uint64, follow
 }
 
 // slow are the methods that read the whole ledger.
-var slow = map[string]bool{"CheckConservation": true}
+var slow = map[string]bool{"CheckConservation": true, "ListRisks": true}
 
 // GetReceipt asks for the outcome of a transaction.
 func (c *Client) GetReceipt(ctx context.Context, in *GetReceiptRequest) (*GetReceiptResponse, error) {
@@ -226,11 +229,11 @@ func (c *Client) GetYearTotals(ctx context.Context, in *GetYearTotalsRequest) (*
 	return ask(ctx, c, "GetYearTotals", &r, LedgerClient.GetYearTotals)
 }
 
-// GetOrderFill says how much of an order trades have taken.
-func (c *Client) GetOrderFill(ctx context.Context, in *GetOrderFillRequest) (*GetOrderFillResponse, error) {
+// GetOrder fetches a registered order and how much of it trades have taken.
+func (c *Client) GetOrder(ctx context.Context, in *GetOrderRequest) (*GetOrderResponse, error) {
 	r := *in
 	c.floor(&r.MinHeight)
-	return ask(ctx, c, "GetOrderFill", &r, LedgerClient.GetOrderFill)
+	return ask(ctx, c, "GetOrder", &r, LedgerClient.GetOrder)
 }
 
 // ListParameters lists the parameters with the days they hold from.

@@ -13,9 +13,10 @@
 //
 // # Rights
 //
-// Receipts, parties, obligations, bulletins and totals are open to everyone who
-// can reach the node. ListHoldings, ListMoney, GetTransaction, GetOrderFill and
-// Blocks need four metadata entries, all text:
+// Receipts, parties, obligations, bulletins, totals, settlements, sessions,
+// cancellations and batches of CCER are open to everyone who can reach the node.
+// What a party holds, asks for or signs, trades, risks, transactions and Blocks
+// need four metadata entries, all text, by a key with the right to view:
 //
 //	carbonledger-party      the party that asks, or a validator's name
 //	carbonledger-key        its public key: "ed25519:<hex>" or "sm2:<hex>"

@@ -227,7 +227,7 @@ func (s service) ListMoney(ctx context.Context, in *ListMoneyRequest) (*ListMone
 	})
 }
 
-func (s service) GetOrderFill(ctx context.Context, in *GetOrderFillRequest) (*GetOrderFillResponse, error) {
+func (s service) GetOrder(ctx context.Context, in *GetOrderRequest) (*GetOrderResponse, error) {
 	if err := first(wantName("party", in.Party, maxPartyBytes), wantReference(in.Reference)); err != nil {
 		return nil, err
 	}
@@ -235,15 +235,15 @@ func (s service) GetOrderFill(ctx context.Context, in *GetOrderFillRequest) (*Ge
 	if err != nil {
 		return nil, err
 	}
-	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*GetOrderFillResponse, error) {
+	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*GetOrderResponse, error) {
 		if err := who.may(v, in.Party); err != nil {
 			return nil, err
 		}
-		fill, ok, err := v.OrderFill(in.Party, in.Reference)
+		order, ok, err := v.Order(in.Party, in.Reference)
 		if err == nil && !ok {
-			err = notFound(h, "no trade took anything of order %q of %s", in.Reference, in.Party)
+			err = notFound(h, "no order %q of %s is registered", in.Reference, in.Party)
 		}
-		return &GetOrderFillResponse{Height: h, Fill: fill}, err
+		return &GetOrderResponse{Height: h, Order: order}, err
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,40 +14,82 @@ import (
 	"carbonledger/tx"
 )
 
-// trade opens the day and settles one listed trade between two entities.
+// trade opens the day, registers two orders, records a listed trade of half of
+// each, and settles and reconciles the day.
 func (s *solo) trade(t *testing.T, buyer, seller string, tonnes tx.Tonnes, price tx.Fen) {
 	t.Helper()
-	order := func(party, reference string, side tx.Side) tx.SignedOrder {
+	register := func(party, reference string, side tx.Side) {
 		o, err := tx.NewOrder(s.domain(), &tx.OrderBody{
 			ChainId: chainID, Party: party, Reference: reference, Instrument: "CEA23", Side: side,
-			LimitPrice: price, Quantity: 2 * tonnes, Day: today,
+			LimitPrice: price, Quantity: 2 * tonnes, Day: today, Kind: tx.Listed,
 		}, keyOf(party))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return o
+		s.must(t, "exchange", reference, tx.Operation{Operation: &tx.Operation_RegisterOrder{RegisterOrder: &tx.RegisterOrder{Order: o}}})
 	}
+	s.must(t, seller, "move", tx.Operation{Operation: &tx.Operation_MoveHolding{MoveHolding: &tx.MoveHolding{Instrument: "CEA23", Tonnes: 2 * tonnes, To: tx.TradingAvailable}}})
 	s.must(t, "exchange", "open", tx.Operation{Operation: &tx.Operation_OpenDay{OpenDay: &tx.OpenDay{Day: today}}})
-	s.must(t, "exchange", "trade", tx.Operation{Operation: &tx.Operation_SettleTrade{SettleTrade: &tx.SettleTrade{
+	s.must(t, "timekeeper", "half-past-nine", setClock(today.Start()+tx.Instant(9*60+30)*60_000))
+	register(buyer, "buy-1", tx.Buy)
+	register(seller, "sell-1", tx.Sell)
+	s.must(t, "exchange", "trade", tx.Operation{Operation: &tx.Operation_RecordTrade{RecordTrade: &tx.RecordTrade{
 		Kind: tx.Listed, Instrument: "CEA23", Price: price, Tonnes: tonnes,
-		Buy: order(buyer, "buy-1", tx.Buy), Sell: order(seller, "sell-1", tx.Sell),
+		Buy: tx.OrderName{Party: buyer, Reference: "buy-1"}, Sell: tx.OrderName{Party: seller, Reference: "sell-1"},
 	}}})
-	s.must(t, "exchange", "close", tx.Operation{Operation: &tx.Operation_CloseDay{CloseDay: &tx.CloseDay{Day: today}}})
+	s.closeDay(t, today)
+}
+
+func setClock(at tx.Instant) tx.Operation {
+	return tx.Operation{Operation: &tx.Operation_SetClock{SetClock: &tx.SetClock{Time: at}}}
+}
+
+// closeDay closes a day, whose statements say what the ledger says.
+func (s *solo) closeDay(t *testing.T, day tx.Day) {
+	t.Helper()
+	s.must(t, "exchange", "close-"+day.String(), tx.Operation{Operation: &tx.Operation_CloseDay{CloseDay: &tx.CloseDay{Day: day}}})
+	v, err := s.ledger.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	d, _, err := v.Settlement(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := func(party string, o *tx.StateTotals) {
+		s.must(t, party, "state-"+day.String(), tx.Operation{Operation: &tx.Operation_StateTotals{StateTotals: o}})
+	}
+	state("exchange", &tx.StateTotals{Day: day, Trades: d.Trades, Tonnes: d.Tonnes, Amount: d.Amount, Tradable: d.Tradable})
+	state("bank", &tx.StateTotals{Day: day, Money: d.Money})
+	s.must(t, "registry", "reconcile-"+day.String(), tx.Operation{Operation: &tx.Operation_Reconcile{Reconcile: &tx.Reconcile{Day: day}}})
 }
 
 // market is a ledger with something in every list.
 func market(t *testing.T) *solo {
 	t.Helper()
 	s := newSolo(t, 40)
+	report := make([]byte, 32)
 	for i := range 40 {
 		e := fmt.Sprintf("e%02d", i)
 		s.must(t, "registry", "issue-"+e, issue(e, "CEA22", 100, "doc-22"), issue(e, "CEA23", 1000, "doc-23"))
 		s.must(t, "bank", "deposit-"+e, deposit(e, 50_000_00))
+		s.must(t, "verifier", "verified-"+e, tx.Operation{Operation: &tx.Operation_RecordVerification{RecordVerification: &tx.RecordVerification{Entity: e, Year: 2023, Tonnes: 500, ReportSha256: report}}})
 		s.must(t, "hubei", "due-"+e, tx.Operation{Operation: &tx.Operation_SetObligation{SetObligation: &tx.SetObligation{Entity: e, Year: 2023, Tonnes: 500}}})
 	}
-	s.must(t, "e00", "surrender", tx.Operation{Operation: &tx.Operation_Surrender{Surrender: &tx.Surrender{Instrument: "CEA23", Tonnes: 500, Year: 2023}}})
+	decide := tx.Operation{Operation: &tx.Operation_DecideApplication{DecideApplication: &tx.DecideApplication{Applicant: "e00", Application: "S-1", Approved: true}}}
+	s.must(t, "e00", "surrender", tx.Operation{Operation: &tx.Operation_Surrender{Surrender: &tx.Surrender{Instrument: "CEA23", Tonnes: 500, Year: 2023, Application: "S-1"}}})
+	s.must(t, "hubei", "decide", decide)
 	s.must(t, "ministry", "parameter", tx.Operation{Operation: &tx.Operation_SetParameter{SetParameter: &tx.SetParameter{Name: "offset.share", From: today, Value: "4/100"}}})
+	s.must(t, "ministry", "deadline", tx.Operation{Operation: &tx.Operation_SetParameter{SetParameter: &tx.SetParameter{Name: "obligation.deadline.2023", From: today, Value: "2024-02-10"}}})
 	s.trade(t, "e01", "e02", 100, 7900)
+	s.must(t, "ccer-registry", "batch", tx.Operation{Operation: &tx.Operation_RegisterReduction{RegisterReduction: &tx.RegisterReduction{Batch: "B-1", Project: "Wind", To: "e01", Tonnes: 50, Document: "R-1"}}})
+	s.must(t, "e01", "cancel", tx.Operation{Operation: &tx.Operation_CancelCCER{CancelCCER: &tx.CancelCCER{Batch: "B-1", Tonnes: 5, Kind: tx.NationalOffset, Cancellation: "C-1"}}})
+	s.must(t, "court", "freeze", tx.Operation{Operation: &tx.Operation_Freeze{Freeze: &tx.Freeze{Party: "e01", Instrument: "CEA22", Tonnes: 7, Document: "F-1"}}})
+	s.must(t, "e01", "pledge", tx.Operation{Operation: &tx.Operation_Pledge{Pledge: &tx.Pledge{Pledgee: "bank", Instrument: "CEA22", Tonnes: 9, Registration: "P-1", Condition: "loan"}}})
+	s.must(t, "e01", "prepare", tx.Operation{Operation: &tx.Operation_Prepare{Prepare: &tx.Prepare{Operations: []tx.Operation{transfer("e02", "CEA22", 1)}}}})
+	s.must(t, "e01", "voluntary", tx.Operation{Operation: &tx.Operation_CancelVoluntarily{CancelVoluntarily: &tx.CancelVoluntarily{Instrument: "CEA22", Tonnes: 3, Purpose: "A meeting", Application: "V-1"}}})
+	s.must(t, "registry", "approve", tx.Operation{Operation: &tx.Operation_DecideApplication{DecideApplication: &tx.DecideApplication{Applicant: "e01", Application: "V-1", Approved: true}}})
 	return s
 }
 
@@ -124,9 +167,9 @@ func TestQueriesAgreeWithTheLedger(t *testing.T) {
 	}
 	defer v.Close()
 
-	fill, err := c.GetOrderFill(ctx, &GetOrderFillRequest{Party: "e01", Reference: "buy-1"})
-	if err != nil || fill.Height != height || fill.Fill.Filled != 100 || fill.Fill.Quantity != 200 {
-		t.Errorf("order fill: %v, %v", fill, err)
+	order, err := c.GetOrder(ctx, &GetOrderRequest{Party: "e01", Reference: "buy-1"})
+	if err != nil || order.Height != height || order.Order.Filled != 100 || order.Order.Quantity != 200 || order.Order.State != tx.OrderLapsed {
+		t.Errorf("order: %v, %v", order, err)
 	}
 	bulletin, err := c.GetBulletin(ctx, &GetBulletinRequest{Day: today})
 	if err != nil || !bulletin.Bulletin.Closed || bulletin.Bulletin.Composite.ListedTonnes != 100 {
@@ -149,7 +192,7 @@ func TestQueriesAgreeWithTheLedger(t *testing.T) {
 		t.Errorf("regions: %v, %v", regions, err)
 	}
 	parameters, err := c.ListParameters(ctx, &ListParametersRequest{})
-	if err != nil || parameters.Page.Height != height || len(parameters.Parameters) != 5 || parameters.Parameters[0].Value != "4/100" {
+	if err != nil || parameters.Page.Height != height || !slices.ContainsFunc(parameters.Parameters, func(p tx.ParameterValue) bool { return p.Name == "offset.share" && p.Value == "4/100" }) {
 		t.Errorf("parameters: %v, %v", parameters, err)
 	}
 	validators, err := c.ListValidators(ctx, &ListValidatorsRequest{})
@@ -276,7 +319,7 @@ func TestPagesWithNamesThatBeginAlike(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.must(t, "registry", "open-"+id, tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &tx.OpenAccount{
-			Id: id, Role: tx.KeyEmittingEntity, Name: id, Region: "hubei", Keys: []tx.ProvenKey{proof},
+			Id: id, Role: tx.KeyEmittingEntity, Name: id, Region: "hubei", USCC: usccOf(id), Keys: []tx.ProvenKey{proof},
 		}}})
 		s.must(t, "registry", "issue-"+id, issue(id, "CEA22", 1, "doc"), issue(id, "CEA23", 1, "doc"))
 	}
@@ -303,10 +346,10 @@ func TestBulletinsByPage(t *testing.T) {
 	s := newSolo(t, 0)
 	for i, day := 0, today; i < 3; i, day = i+1, day.Next() {
 		if i > 0 {
-			s.must(t, "timekeeper", fmt.Sprintf("clock%d", i), tx.Operation{Operation: &tx.Operation_SetClock{SetClock: &tx.SetClock{Time: day.Start()}}})
+			s.must(t, "timekeeper", fmt.Sprintf("clock%d", i), setClock(day.Start()))
 		}
 		s.must(t, "exchange", fmt.Sprintf("open%d", i), tx.Operation{Operation: &tx.Operation_OpenDay{OpenDay: &tx.OpenDay{Day: day}}})
-		s.must(t, "exchange", fmt.Sprintf("close%d", i), tx.Operation{Operation: &tx.Operation_CloseDay{CloseDay: &tx.CloseDay{Day: day}}})
+		s.closeDay(t, day)
 	}
 	c := as(t, s, "", start(t, s, Config{}).Address())
 	var days []tx.Day
@@ -337,7 +380,7 @@ func TestNotFoundNamesTheHeight(t *testing.T) {
 	_, e2 := c.GetBulletin(ctx, &GetBulletinRequest{Day: today})
 	_, e3 := c.GetYearTotals(ctx, &GetYearTotalsRequest{Year: 1999})
 	_, e4 := c.GetYearObligation(ctx, &GetYearObligationRequest{Year: 1999})
-	_, e5 := c.GetOrderFill(ctx, &GetOrderFillRequest{Party: "e00", Reference: "none"})
+	_, e5 := c.GetOrder(ctx, &GetOrderRequest{Party: "e00", Reference: "none"})
 	_, e6 := c.GetTransaction(ctx, &GetTransactionRequest{Id: make([]byte, 32)})
 	for i, err := range []error{e1, e2, e3, e4, e5, e6} {
 		info := infoOf(err)
@@ -381,7 +424,7 @@ func TestBadRequestsNameWhatIsWrong(t *testing.T) {
 		{"YYYYMMDD", func() error { _, err := l.GetBulletin(t.Context(), &GetBulletinRequest{Day: 20240231}); return err }},
 		{`id "\xff`, func() error { _, err := l.GetParty(t.Context(), &GetPartyRequest{Id: "\xff\xfe"}); return err }},
 		{"reference", func() error {
-			_, err := l.GetOrderFill(t.Context(), &GetOrderFillRequest{Party: "e00", Reference: "a b"})
+			_, err := l.GetOrder(t.Context(), &GetOrderRequest{Party: "e00", Reference: "a b"})
 			return err
 		}},
 		{"heights begin at 1", func() error {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"sync"
@@ -46,6 +47,27 @@ func keyOf(name string) tx.PrivateKey {
 	return k
 }
 
+// keysOf are the keys of a party's persons.
+func keysOf(party string) []tx.PrivateKey {
+	keys := []tx.PrivateKey{keyOf(party)}
+	switch party {
+	case "registry", "hubei", "hunan", "ccer-registry":
+		keys = append(keys, keyOf(party+"/2"))
+	}
+	return keys
+}
+
+// usccOf is a well formed code of a party's own.
+func usccOf(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	first := fmt.Sprintf("91420000%09d", binary.BigEndian.Uint32(sum[:4])%1_000_000_000)
+	check, ok := tx.CheckUSCC(first)
+	if !ok {
+		panic(first)
+	}
+	return first + string(check)
+}
+
 func founding(entities int) tx.Founding {
 	f := tx.Founding{
 		ChainID: chainID, Hash: sha256.Sum256([]byte(chainID)), ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true,
@@ -53,7 +75,11 @@ func founding(entities int) tx.Founding {
 		Instruments: []tx.Instrument{{Code: "CEA22", Vintage: 2022, ReferencePrice: 7942}, {Code: "CEA23", Vintage: 2023, ReferencePrice: 7942}},
 	}
 	open := func(id, region string, role tx.Role) {
-		f.Parties = append(f.Parties, tx.OpenAccount{Id: id, Role: role, Name: "test " + id, Region: region, Keys: []tx.ProvenKey{{Key: keyOf(id).Public()}}})
+		a := tx.OpenAccount{Id: id, Role: role, Name: "test " + id, Region: region, USCC: usccOf(id)}
+		for _, k := range keysOf(id) {
+			a.Keys = append(a.Keys, tx.ProvenKey{Key: k.Public()})
+		}
+		f.Parties = append(f.Parties, a)
 	}
 	open("ministry", "", tx.Ministry)
 	open("registry", "", tx.Registry)
@@ -62,6 +88,11 @@ func founding(entities int) tx.Founding {
 	open("auditor", "", tx.Auditor)
 	open("hubei", "", tx.RegionDepartment)
 	open("timekeeper", "", tx.Timekeeper)
+	open("verifier", "", tx.VerificationBody)
+	open("court", "", tx.Court)
+	open("ccer-registry", "", tx.CCERRegistry)
+	open("ccer-exchange", "", tx.CCERExchange)
+	open("hunan", "", tx.RegionDepartment)
 	for i := range entities {
 		open(fmt.Sprintf("e%02d", i), "hubei", tx.KeyEmittingEntity)
 	}
@@ -190,11 +221,20 @@ func (s *solo) must(t *testing.T, party, reference string, operations ...tx.Oper
 
 func (s *solo) sign(t *testing.T, party, reference string, operations ...tx.Operation) []byte {
 	t.Helper()
-	raw, err := tx.NewTransaction(s.domain(), &tx.Body{ChainId: chainID, Party: party, Reference: reference, Operations: operations}, keyOf(party))
+	raw, err := tx.NewTransaction(s.domain(), &tx.Body{ChainId: chainID, Party: party, Reference: reference, Operations: operations}, signersOf(party)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// signersOf sign for a party: all its persons, and for the registry the region too.
+func signersOf(party string) []tx.PrivateKey {
+	keys := keysOf(party)
+	if party == "registry" {
+		keys = append(keys, keyOf("hubei"))
+	}
+	return keys
 }
 
 func deposit(party string, amount tx.Fen) tx.Operation {
@@ -202,7 +242,10 @@ func deposit(party string, amount tx.Fen) tx.Operation {
 }
 
 func issue(to, instrument string, tonnes tx.Tonnes, document string) tx.Operation {
-	return tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{To: to, Instrument: instrument, Tonnes: tonnes, Document: document}}}
+	table := sha256.Sum256([]byte(document))
+	return tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{
+		To: to, Instrument: instrument, Tonnes: tonnes, Document: document, Stage: tx.Adjustment, TableSha256: table[:],
+	}}}
 }
 
 func transfer(to, instrument string, tonnes tx.Tonnes) tx.Operation {

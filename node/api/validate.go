@@ -86,6 +86,13 @@ func wantRole(r tx.Role) error {
 	return nil
 }
 
+func wantApplicationState(s tx.ApplicationState) error {
+	if _, ok := tx.ApplicationState_name[int32(s)]; !ok {
+		return badRequest("state %d: there is no such state", int32(s))
+	}
+	return nil
+}
+
 func wantLimit(n uint32) (int, error) {
 	switch {
 	case n == 0:

@@ -172,6 +172,20 @@ func (a *auditor) flush() error {
 	return nil
 }
 
+// ordersIn counts the signed orders in operations, prepared ones too.
+func ordersIn(operations []tx.Operation) int {
+	n := 0
+	for i := range operations {
+		switch o := operations[i].Operation.(type) {
+		case *tx.Operation_RegisterOrder:
+			n++
+		case *tx.Operation_Prepare:
+			n += ordersIn(o.Prepare.Operations)
+		}
+	}
+	return n
+}
+
 func (a *auditor) compare(r tx.BlockRecord, re *state.Applied) error {
 	block, ok := tx.DecodeBlock(r.Block)
 	if !ok {
@@ -182,7 +196,7 @@ func (a *auditor) compare(r tx.BlockRecord, re *state.Applied) error {
 			return d
 		}
 		if t, err := tx.Decode(block.Transactions[i]); err == nil {
-			a.report.Signatures += uint64(len(t.Transaction.Signatures) + len(t.Orders))
+			a.report.Signatures += uint64(len(t.Transaction.Signatures) + ordersIn(t.Body.Operations))
 		}
 	}
 	if !bytes.Equal(r.Hash, re.Hash[:]) {

@@ -53,7 +53,10 @@ func founding() tx.Founding {
 		{Id: "hubei", Role: tx.RegionDepartment}, {Id: "e0", Role: tx.KeyEmittingEntity, Region: "hubei"},
 		{Id: "e1", Role: tx.KeyEmittingEntity, Region: "hubei"},
 	} {
-		p.Name, p.Keys = "test "+p.Id, []tx.ProvenKey{{Key: key(p.Id).Public()}}
+		p.Name, p.Keys = "test "+p.Id, []tx.ProvenKey{{Key: key(p.Id).Public()}, {Key: key(p.Id + "/2").Public()}}
+		if p.Role == tx.KeyEmittingEntity {
+			p.USCC = uscc(len(f.Parties))
+		}
 		f.Parties = append(f.Parties, p)
 	}
 	return f
@@ -144,15 +147,22 @@ func (h *history) extend(t *testing.T, ledger *state.Ledger, raws [][]byte) {
 	h.records = append(h.records, tx.BlockRecord{Height: head.Height + 1, Block: raw, Hash: bytes.Clone(applied[0].Hash[:]), Time: applied[0].Time})
 }
 
+// uscc is the n-th code that belongs to nobody.
+func uscc(n int) string {
+	first := fmt.Sprintf("9142000000%07d", n)
+	check, _ := tx.CheckUSCC(first)
+	return first + string(check)
+}
+
 func (h *history) sign(t *testing.T, party, reference string, o tx.Operation) []byte {
 	t.Helper()
-	raw, err := tx.NewTransaction(h.f.Hash, &tx.Body{ChainId: h.f.ChainID, Party: party, Reference: reference, Operations: []tx.Operation{o}}, key(party))
+	raw, err := tx.NewTransaction(h.f.Hash, &tx.Body{ChainId: h.f.ChainID, Party: party, Reference: reference, Operations: []tx.Operation{o}}, key(party), key(party+"/2"), key("hubei"))
 	must(t, err)
 	return raw
 }
 
 func issue(tonnes tx.Tonnes, document string) tx.Operation {
-	return tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{To: "e0", Instrument: "CEA22", Tonnes: tonnes, Document: document}}}
+	return tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{To: "e0", Instrument: "CEA22", Tonnes: tonnes, Document: document, Stage: tx.Adjustment, TableSha256: make([]byte, 32)}}}
 }
 
 func deposit(fen int64) tx.Operation {
@@ -175,7 +185,7 @@ func TestHonest(t *testing.T) {
 		heights = append(heights, height, newest)
 	}})
 	must(t, err)
-	if r.Height != blocks || r.Blocks != blocks || r.Transactions != accepted+rejected || r.Signatures != r.Transactions || r.Accepted != accepted {
+	if r.Height != blocks || r.Blocks != blocks || r.Transactions != accepted+rejected || r.Signatures != 3*r.Transactions || r.Accepted != accepted {
 		t.Errorf("%+v", r)
 	}
 	if len(r.Rejected) != 1 || r.Rejected[0].Count != rejected || r.Rejected[0].Reason != tx.InsufficientHolding.String() {

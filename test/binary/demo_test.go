@@ -70,9 +70,20 @@ func strconvAll(pids []int) string {
 func TestDemoOfAnotherYear(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
 	r := command(t, "demo", "--scenario", smallScenario(t), "--seed", "5", "--data", dir, "--json").want(t, 0).parsed(t)
-	for name, want := range map[string]any{"figures": 19.0, "figures_equal": 19.0, "transactions_lost": 0.0, "audit": "passed"} {
+	for name, want := range map[string]any{
+		"figures": 19.0, "figures_equal": 19.0, "transactions_lost": 0.0, "audit": "passed",
+		// 48 entities, of which one is allocated to its province, and not twice.
+		"issues": 95.0, "of_them_to_provinces": 1.0, "days_reconciled": 39.0, "trades_not_settled": 0.0,
+		"of_them_on_behalf": 1.0, "forced_surrenders": 1.0, "ccer_cancellations": 0.0,
+		"pledges": 1.0, "of_them_not_released": 0.0, "freezes": 1.0, "of_them_not_lifted": 0.0,
+	} {
 		if r[name] != want {
 			t.Errorf("%s is %v, want %v", name, r[name], want)
+		}
+	}
+	for _, name := range []string{"applications_approved", "prepared_and_approved"} {
+		if n, _ := r[name].(float64); n < 1 {
+			t.Errorf("%s is %v, want some", name, r[name])
 		}
 	}
 	if r["site_lost"] == nil {
@@ -151,6 +162,7 @@ func (k *kept) at(t *testing.T, party string, args ...string) result {
 func TestDemoKept(t *testing.T) {
 	k := awaitKeptDemo(t)
 	k.at(t, "kee-01", "query", "holdings", "kee-01").want(t, 0, "CEA30")
+	k.at(t, "north", "query", "applications", "kee-01").want(t, 0, "approved")
 	k.at(t, "auditor", "audit").want(t, 0, "passed", "SCRIPT CLOCK")
 	leader := k.at(t, "bank", "status").want(t, 0).field(t, "leader")
 	site, _, _ := strings.Cut(leader, "-")

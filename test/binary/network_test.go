@@ -349,8 +349,15 @@ func (n *network) asAt(nodes []*validator, party string, args ...string) result 
 	return command(n.t, n.with(nodes, party, args...)...)
 }
 
-// with are the words of a party's command.
+// with are the words of a party's command. An issue is one that adds, without
+// more ado: with the second person of the registry and the province.
 func (n *network) with(nodes []*validator, party string, args ...string) []string {
+	if args[0] == "issue" {
+		args = append(args, "--stage", "adjustment", "--table", strings.Repeat("ab", 32), "--cosign", n.key("region"))
+		if party == "registry" {
+			args = append(args, "--cosign", n.key("registry-2"))
+		}
+	}
 	return append(args, "--api", addresses(nodes...), "--genesis", n.genesis, "--party", party, "--key", n.key(party))
 }
 

@@ -12,7 +12,7 @@ import (
 // TestWords: what the program says without any network.
 func TestWords(t *testing.T) {
 	command(t, "help").want(t, 0, "Run a network:", "Ask the ledger for an operation:", "surrender", "audit", "Exit codes: 0 done; 1 failed")
-	command(t, "surrender", "--help").want(t, 0, "--tonnes", "--dry-run", "--expiry", "A later vintage cannot cover an earlier year")
+	command(t, "surrender", "--help").want(t, 0, "--tonnes", "--dry-run", "--expiry", "A later\nvintage cannot cover an earlier year")
 	command(t, "help", "validator", "set").want(t, 0, "Usage:", "carbonledger validator set")
 	command(t).want(t, 0, "Usage:")
 	for _, c := range []struct {
@@ -26,12 +26,12 @@ func TestWords(t *testing.T) {
 		{[]string{"key", "steal"}, `carbonledger key has no command "steal"`},
 		{[]string{"node"}, `"data" not set`},
 		{[]string{"init"}, "node or genesis, or --all N"},
-		{[]string{"issue", "--to", "e", "--instrument", "CEA22", "--tonnes", "-5", "--document", "d"}, "-5"},
+		{[]string{"surrender", "--instrument", "CEA22", "--tonnes", "-5", "--year", "2023", "--application", "s"}, "-5"},
 		{[]string{"deposit", "--to", "e", "--yuan", "0.001"}, "0.001"},
 		{[]string{"surrender", "--instrument", "CEA22", "--tonnes", "9223372036854775808", "--year", "2023"}, "9223372036854775808"},
 		{[]string{"status", "--timeout", "soon"}, "soon"},
 		{[]string{"audit"}, "--genesis"},
-		{[]string{"issue", "--to", "e", "--instrument", "CEA22", "--tonnes", "5", "--document", "d"}, "--party"},
+		{[]string{"issue", "--to", "e", "--instrument", "CEA22", "--stage", "final", "--table", strings.Repeat("ab", 32), "--tonnes", "5", "--document", "d"}, "--party"},
 	} {
 		command(t, c.args...).want(t, 2, "carbonledger: ", c.says, "--help")
 	}

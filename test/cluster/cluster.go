@@ -38,7 +38,9 @@ type Options struct {
 	PrimarySite string
 	// NoConservation leaves out the check after every block (long runs).
 	NoConservation bool
-	Logger         *slog.Logger
+	// Found changes the founding; nil where it is good as it is.
+	Found  func(*tx.Founding)
+	Logger *slog.Logger
 }
 
 // Cluster is a network under test. Its methods are not safe for concurrent
@@ -106,6 +108,9 @@ func New(t testing.TB, o Options) *Cluster {
 	f := Founding(o.Voters, o.Entities, o.ScriptClock)
 	if !o.ScriptClock {
 		f.Start = tx.Instant(time.Now().UnixMilli())
+	}
+	if o.Found != nil {
+		o.Found(&f)
 	}
 	c := &Cluster{
 		Parties:  Parties{Domain: f.Hash, ChainID: f.ChainID},

@@ -23,8 +23,8 @@ func (c *Cluster) LoseState(name string) {
 	}
 }
 
-// FlipHolding flips one bit of a balance in the state of a running node:
-// it is stopped in order, its newest state changed on disk, and started again.
+// FlipHolding flips one bit of a holding in the state of a running node, the
+// lowest of the registry-available units, which are its first number: it is stopped in order, its newest state changed on disk, and started again.
 func (c *Cluster) FlipHolding(name, party, instrument string) error {
 	n := c.Nodes[name]
 	// A snapshot flushes the state, so that the start below does not replay it.
@@ -38,7 +38,7 @@ func (c *Cluster) FlipHolding(name, party, instrument string) error {
 	return c.TryStart(name)
 }
 
-// flip changes the lowest bit of the last byte of a value in the live
+// flip changes the lowest bit of the first number of a value in the live
 // generation of the state.
 func flip(fs vfs.FS, key []byte) error {
 	names, err := fs.List("state")
@@ -58,7 +58,7 @@ func flip(fs vfs.FS, key []byte) error {
 			return fmt.Errorf("cluster: no value to damage: %w", err)
 		}
 		damaged := append([]byte(nil), value...)
-		damaged[len(damaged)-1] ^= 1
+		damaged[7] ^= 1
 		if err := closer.Close(); err != nil {
 			return err
 		}

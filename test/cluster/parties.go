@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"sync"
 
 	"carbonledger/tx"
 )
 
-// Parties holds the keys of a test chain: one key a party, derived from its
-// name, so that a failure can be repeated.
+// Parties holds the keys of a test chain, derived from the party's name, so that
+// a failure can be repeated: NAME and, where the law asks for two persons, NAME/2
+// of another one.
 type Parties struct {
 	Domain  tx.Domain
 	ChainID string
@@ -17,21 +20,61 @@ type Parties struct {
 
 // Key of a party or, with the name of a validator after "node/", of a node.
 func (p Parties) Key(name string) tx.PrivateKey {
+	if k, ok := derived.Load(name); ok {
+		return k.(tx.PrivateKey)
+	}
 	seed := sha256.Sum256([]byte("test key of " + name))
 	k, err := tx.NewPrivateKey(tx.Ed25519, seed[:])
 	if err != nil {
 		panic(err)
 	}
+	derived.Store(name, k)
 	return k
 }
 
-// Sign makes a transaction of a party's operations.
+// derived keeps keys by name: deriving one costs as much as signing.
+var derived sync.Map
+
+// twoPersons are the parties that have operations for which two persons sign.
+var twoPersons = []string{"registry", "hubei", "hunan", "ccer-registry"}
+
+// Keys of a party of the founding, each of another person.
+func (p Parties) Keys(party string) []tx.PrivateKey {
+	keys := []tx.PrivateKey{p.Key(party)}
+	if slices.Contains(twoPersons, party) {
+		keys = append(keys, p.Key(party+"/2"))
+	}
+	return keys
+}
+
+// Sign makes a transaction of a party's operations, signed by all of its persons.
 func (p Parties) Sign(party, reference string, operations ...tx.Operation) []byte {
-	raw, err := tx.NewTransaction(p.Domain, &tx.Body{ChainId: p.ChainID, Party: party, Reference: reference, Operations: operations}, p.Key(party))
+	return p.SignWith(party, reference, nil, operations...)
+}
+
+// SignWith is Sign with the signatures of other parties beside.
+func (p Parties) SignWith(party, reference string, cosigners []string, operations ...tx.Operation) []byte {
+	keys := p.Keys(party)
+	for _, c := range cosigners {
+		keys = append(keys, p.Key(c))
+	}
+	return p.SignBy(party, reference, keys, operations...)
+}
+
+// SignBy makes a transaction of a party's operations, signed with these keys.
+func (p Parties) SignBy(party, reference string, keys []tx.PrivateKey, operations ...tx.Operation) []byte {
+	raw, err := tx.NewTransaction(p.Domain, &tx.Body{ChainId: p.ChainID, Party: party, Reference: reference, Operations: operations}, keys...)
 	if err != nil {
 		panic(err)
 	}
 	return raw
+}
+
+// USCC is the n-th unified social credit code that belongs to nobody.
+func USCC(n int) string {
+	first := fmt.Sprintf("9142000000%07d", n)
+	check, _ := tx.CheckUSCC(first)
+	return first + string(check)
 }
 
 // Incarnation is the SHA-256 that a node's data directory answers to.
@@ -68,19 +111,34 @@ func Founding(n, entities int, script bool) tx.Founding {
 		f.Validators = append(f.Validators, p.Validator(fmt.Sprintf("n%d", i+1), site, 1, true))
 	}
 	open := func(id, region string, role tx.Role) {
-		key := p.Key(id).Public()
-		f.Parties = append(f.Parties, tx.OpenAccount{Id: id, Role: role, Name: "test " + id, Region: region, Keys: []tx.ProvenKey{{Key: key}}})
+		o := tx.OpenAccount{Id: id, Role: role, Name: "test " + id, Region: region}
+		if role == tx.KeyEmittingEntity {
+			o.USCC = USCC(len(f.Parties))
+		}
+		for _, k := range p.Keys(id) {
+			o.Keys = append(o.Keys, tx.ProvenKey{Key: k.Public()})
+		}
+		f.Parties = append(f.Parties, o)
 	}
 	open("ministry", "", tx.Ministry)
 	open("registry", "", tx.Registry)
 	open("exchange", "", tx.Exchange)
 	open("bank", "", tx.SettlementBank)
 	open("hubei", "", tx.RegionDepartment)
+	open("hunan", "", tx.RegionDepartment)
+	open("ccer-registry", "", tx.CCERRegistry)
+	open("ccer-exchange", "", tx.CCERExchange)
+	open("verifier", "", tx.VerificationBody)
+	open("court", "", tx.Court)
 	if script {
 		open("timekeeper", "", tx.Timekeeper)
 	}
 	for i := range entities {
 		open(fmt.Sprintf("e%d", i), "hubei", tx.KeyEmittingEntity)
+	}
+	// Trading round the clock: a test's day begins when it likes.
+	for _, kind := range []string{"listed", "block", "bidding"} {
+		f.Parameters = append(f.Parameters, tx.SetParameter{Name: "hours." + kind, From: 20200101, Value: "00:00-24:00"})
 	}
 	return f
 }

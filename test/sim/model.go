@@ -1,13 +1,16 @@
-// Package sim plays seeded business on a network under faults and compares what
-// the ledgers say with a model that was written without looking at the rules'
-// code: plain maps and big integers, from the regulations and the rights table.
+// Package sim plays seeded business on a ledger, and on a network under faults,
+// and compares what the ledgers say with a model that was written without looking
+// at the rules' code: plain maps and big integers, from the regulations, the
+// vocabulary (tx.proto) and the rows of the table of rules.
 package sim
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"math/big"
-	"strings"
 
+	"carbonledger/state"
 	"carbonledger/tx"
 )
 
@@ -33,40 +36,93 @@ func refuse(r tx.Reason, numbers ...int64) verdict {
 	return v
 }
 
-// duty is an entity's obligation of a year.
-type duty struct{ due, surrendered, offset int64 }
-
-// dayStats are a day's listed volume and amount by instrument.
-type dayStats struct {
-	tonnes, amount map[string]*big.Int
+// loose are the reasons whose numbers the model does not promise: the contract
+// says when they are given, and not what was short.
+var loose = map[tx.Reason]bool{
+	tx.BadYear: true, tx.DayNotReconciled: true, tx.NotLastDay: true, tx.BadStatement: true, tx.BadName: true, tx.BadPolicy: true,
+	tx.BadSession: true, tx.PreparedLapsed: true, tx.CarryOverNotOpen: true, tx.CarryOverTooLate: true, tx.VintageNotCarried: true,
+	tx.ReductionTooOld: true, tx.AmountOverflow: true, tx.OutsideHours: true, tx.OpenBusiness: true, tx.NotLedgerDay: true, tx.UnknownTransfer: true,
+	tx.BadParameterValue: true, tx.AccountRestricted: true, tx.NothingDue: true, tx.BadTable: true, tx.BadValidator: true, tx.LastVoter: true,
 }
 
-// model is the whole register in plain maps; keys are joined with "/".
+// agree says that a receipt is what the model foretold.
+func agree(ledger, model verdict) bool {
+	if loose[model.reason] {
+		ledger.have, ledger.want, model.have, model.want = 0, 0, 0, 0
+	}
+	return ledger == model
+}
+
+// units of a holder in one instrument, by sub-balance.
+type units struct{ registry, trading, locked, pending, pledged, frozen int64 }
+
+func (u units) all() int64 {
+	return u.registry + u.trading + u.locked + u.pending + u.pledged + u.frozen
+}
+
+// purse is a holder's money.
+type purse struct{ balance, locked, proceeds int64 }
+
+// power is what the holder may buy for, free what may be paid out.
+func (p purse) power() int64 {
+	all := new(big.Int).Add(big.NewInt(p.balance), big.NewInt(p.proceeds))
+	if !all.IsInt64() {
+		all.SetInt64(math.MaxInt64)
+	}
+	return max(0, all.Int64()-p.locked)
+}
+func (p purse) free() int64 { return max(0, p.balance-p.locked) }
+
+// of names what a holder has of an instrument, a batch or a year.
+type of struct {
+	party, what string
+}
+
+// flows are what left and came to be in an instrument.
+type flows struct{ issued, surrendered, clawedBack, cancelled, carriedOver int64 }
+
+// model is the whole register in plain maps. Whatever changes in a transaction
+// goes through set or put, and can be taken back.
 type model struct {
-	chain       string
-	roles       map[string]tx.Role
+	founding tx.Founding
+	rows     map[string]*state.Rule
+	verifier *tx.Verifier
+	undo     []func()
+
+	used  map[of]tx.ID // references
+	first map[tx.ID]place
+
+	parties    map[string]party
+	owners     map[string]key // public key → what it may do
+	codes      map[string]string
+	validators map[string]bool // name → voter
+	parameters map[string][]tx.SetParameter
+	prepared   map[tx.ID]prepared
+
 	vintage     map[string]tx.Year
-	codes       []string
-	units       map[string]int64
-	money       map[string]int64
-	documents   map[string]bool
-	duties      map[string]*duty
-	filled      map[string]int64
-	orders      map[string]tx.ID
-	used        map[string]tx.ID
-	first       map[tx.ID]place
-	closes      map[string]int64
-	bulletins   map[tx.Day]map[string]int64 // closes of closed days, and COMCEA
-	now         tx.Instant
-	openDay     tx.Day
-	lastDay     tx.Day
-	today       *dayStats
-	turnover    *big.Int             // since the beginning
-	yearEnd     map[tx.Year]*big.Int // the same after the last trade of a year
-	domain      tx.Domain
-	verifier    *tx.Verifier
-	undo        []func()
-	transaction tx.Verified
+	instruments []string
+
+	units      map[of]units
+	money      map[string]purse
+	deposited  int64
+	withdrawn  int64
+	receivable map[of]int64
+	supply     map[string]flows
+	yearEnds   map[tx.Year]map[of]int64
+	documents  map[string]bool
+
+	market
+	duties
+	law
+
+	// Of the transaction that is played.
+	body   *tx.Body
+	id     tx.ID
+	at     int // operation
+	own    []key
+	others []key
+	now    tx.Instant
+	height uint64
 }
 
 // place is where a transaction got its first receipt.
@@ -76,21 +132,52 @@ type place struct {
 	verdict  verdict
 }
 
-func newModel(f tx.Founding) *model {
+func newModel(f tx.Founding, v *tx.Verifier) *model {
 	m := &model{
-		chain: f.ChainID, roles: map[string]tx.Role{}, vintage: map[string]tx.Year{}, units: map[string]int64{}, money: map[string]int64{},
-		documents: map[string]bool{}, duties: map[string]*duty{}, filled: map[string]int64{}, orders: map[string]tx.ID{}, used: map[string]tx.ID{},
-		first: map[tx.ID]place{}, closes: map[string]int64{}, bulletins: map[tx.Day]map[string]int64{}, now: f.Start,
-		turnover: new(big.Int), yearEnd: map[tx.Year]*big.Int{}, domain: f.Hash, verifier: tx.NewVerifier(f.Hash),
+		founding: f, rows: map[string]*state.Rule{}, verifier: v, used: map[of]tx.ID{}, first: map[tx.ID]place{},
+		parties: map[string]party{}, owners: map[string]key{}, codes: map[string]string{}, validators: map[string]bool{},
+		parameters: map[string][]tx.SetParameter{}, prepared: map[tx.ID]prepared{}, vintage: map[string]tx.Year{},
+		units: map[of]units{}, money: map[string]purse{}, receivable: map[of]int64{}, supply: map[string]flows{},
+		yearEnds: map[tx.Year]map[of]int64{}, documents: map[string]bool{}, now: f.Start,
+		market: newMarket(), duties: newDuties(), law: newLaw(),
 	}
-	for _, p := range f.Parties {
-		m.roles[p.Id] = p.Role
+	rows := state.Rules()
+	for i := range rows {
+		m.rows[rows[i].Operation] = &rows[i]
 	}
 	for _, i := range f.Instruments {
 		m.vintage[i.Code], m.closes[i.Code] = i.Vintage, int64(i.ReferencePrice)
-		m.codes = append(m.codes, i.Code)
+		m.instruments = append(m.instruments, i.Code)
+	}
+	for i := range f.Parties {
+		m.found(&f.Parties[i])
+	}
+	for _, v := range f.Validators {
+		m.validators[v.Name] = v.Voter
+	}
+	for _, p := range f.Parameters {
+		m.parameters[p.Name] = append(m.parameters[p.Name], p)
 	}
 	return m
+}
+
+// set changes an entry of a map, put a number, so that it can be taken back.
+func set[K comparable, V any](m *model, in map[K]V, k K, v V) {
+	old, had := in[k]
+	m.undo = append(m.undo, func() {
+		if had {
+			in[k] = old
+		} else {
+			delete(in, k)
+		}
+	})
+	in[k] = v
+}
+
+func put[V any](m *model, at *V, v V) {
+	old := *at
+	m.undo = append(m.undo, func() { *at = old })
+	*at = v
 }
 
 // play executes one transaction and says where its receipt is.
@@ -98,216 +185,149 @@ func (m *model) play(raw []byte, height uint64, position uint32) place {
 	p := place{height: height, position: position}
 	v, err := m.verifier.Verify(raw)
 	if err != nil {
-		p.verdict = refuse(tx.BadSignature)
+		var no *tx.Rejection
+		if !errors.As(err, &no) {
+			panic(err)
+		}
+		p.verdict = verdict{no.Reason, no.Operation, no.Have, no.Want}
 		return p
 	}
 	if first, again := m.first[v.ID()]; again {
 		return first
 	}
-	body := v.Body()
-	reference := body.Party + "/" + body.Reference
-	switch {
-	case m.roles[body.Party] == 0:
-		p.verdict = refuse(tx.UnknownParty)
+	m.body, m.id, m.height = v.Body(), v.ID(), height
+	if p.verdict = m.admit(v.Signers()); p.verdict != fine {
 		return p
-	case m.used[reference] != tx.ID{}:
+	}
+	reference := of{m.body.Party, m.body.Reference}
+	if _, used := m.used[reference]; used {
 		p.verdict = refuse(tx.ReferenceReused)
 		return p
 	}
 	m.used[reference] = v.ID()
-	m.transaction, m.undo = v, nil
-	for i := range body.Operations {
-		if p.verdict = m.operation(body, i); p.verdict.reason != tx.Accepted {
-			p.verdict.operation = uint32(i)
-			for j := len(m.undo) - 1; j >= 0; j-- {
-				m.undo[j]()
-			}
+	m.undo = m.undo[:0]
+	if m.body.Expiry != 0 && m.body.Expiry < m.now {
+		p.verdict = refuse(tx.Expired, int64(m.body.Expiry), int64(m.now))
+	}
+	for i := range m.body.Operations {
+		if p.verdict != fine {
 			break
 		}
+		m.at = i
+		if p.verdict = m.operation(&m.body.Operations[i]); p.verdict != fine {
+			p.verdict.operation = uint32(i)
+		}
+	}
+	if p.verdict != fine {
+		m.takeBack()
 	}
 	m.first[v.ID()] = p
 	return p
 }
 
-// move adds to a map's number, and can take it back.
-func (m *model) move(in map[string]int64, key string, n int64) {
-	in[key] += n
-	m.undo = append(m.undo, func() { in[key] -= n })
+// takeBack undoes what the transaction changed.
+func (m *model) takeBack() {
+	for j := len(m.undo) - 1; j >= 0; j-- {
+		m.undo[j]()
+	}
+	m.undo = m.undo[:0]
 }
 
-func (m *model) entity(id string) bool { return m.roles[id] == tx.KeyEmittingEntity }
+// admit says whether the keys may act for the party.
+func (m *model) admit(signers []tx.PublicKey) verdict {
+	if m.body.ChainId != m.founding.ChainID {
+		return refuse(tx.WrongChain)
+	}
+	if m.parties[m.body.Party].role == 0 {
+		return refuse(tx.UnknownParty)
+	}
+	m.own, m.others = nil, nil
+	for i := range signers {
+		k, known := m.owners[signers[i].String()]
+		switch {
+		case !known:
+			return refuse(tx.UnknownKey)
+		case k.revoked:
+			return refuse(tx.KeyRevoked)
+		case !k.valid(m.now):
+			return refuse(tx.KeyNotValid)
+		case k.party == m.body.Party:
+			m.own = append(m.own, k)
+		default:
+			m.others = append(m.others, k)
+		}
+	}
+	if len(m.own) == 0 {
+		return refuse(tx.NotSignedByParty)
+	}
+	return fine
+}
 
+// today is the ledger's day.
+func (m *model) today() tx.Day { return m.now.Day() }
+
+// take and give change a holding.
+func (m *model) give(party, code string, change func(*units)) {
+	u := m.units[of{party, code}]
+	change(&u)
+	if u.registry < 0 || u.trading < 0 || u.locked < 0 || u.pending < 0 || u.pledged < 0 || u.frozen < 0 {
+		panic(fmt.Sprintf("the model takes what is not there: %s of %s: %+v", code, party, u))
+	}
+	set(m, m.units, of{party, code}, u)
+}
+
+func (m *model) pay(party string, change func(*purse)) {
+	p := m.money[party]
+	change(&p)
+	set(m, m.money, party, p)
+}
+
+func (m *model) count(code string, change func(*flows)) {
+	f := m.supply[code]
+	change(&f)
+	set(m, m.supply, code, f)
+}
+
+// instrument and amount are checked first by most operations.
 func (m *model) amount(code string, tonnes tx.Tonnes) verdict {
 	if _, known := m.vintage[code]; !known {
 		return refuse(tx.UnknownInstrument)
 	}
-	if tonnes <= 0 {
-		return refuse(tx.AmountNotPositive, 0, int64(tonnes))
+	return positive(int64(tonnes))
+}
+
+func positive(n int64) verdict {
+	if n <= 0 {
+		return refuse(tx.AmountNotPositive, 0, n)
 	}
 	return fine
 }
 
-func (m *model) operation(body *tx.Body, i int) verdict {
-	role, o := m.roles[body.Party], body.Operations[i]
-	asks := func(r tx.Role, f func() verdict) verdict {
-		if role != r {
-			return refuse(tx.WrongRole)
+// fits says whether the sum of numbers is one of the ledger's.
+func fits(numbers ...int64) bool {
+	sum := new(big.Int)
+	for _, n := range numbers {
+		sum.Add(sum, big.NewInt(n))
+	}
+	return sum.IsInt64()
+}
+
+func (m *model) setClock(o *tx.SetClock) verdict {
+	switch {
+	case !m.founding.ScriptClock:
+		return refuse(tx.NotScriptClock)
+	case o.Time <= m.now:
+		return refuse(tx.ClockBackwards, int64(m.now), int64(o.Time))
+	case o.Time > tx.Day(9999_12_31).Start()+24*60*60*1000-1:
+		return refuse(tx.BadParameterValue)
+	}
+	for y := m.today().Year(); y < o.Time.Day().Year(); y++ {
+		end := map[of]int64{}
+		for k, u := range m.units {
+			end[k] = u.registry + u.trading + u.frozen
 		}
-		return f()
+		set(m, m.yearEnds, y, end)
 	}
-	switch {
-	case o.GetDeposit() != nil:
-		return asks(tx.SettlementBank, func() verdict { return m.cash(o.GetDeposit().Party, int64(o.GetDeposit().Amount), 1) })
-	case o.GetWithdraw() != nil:
-		return asks(tx.SettlementBank, func() verdict { return m.cash(o.GetWithdraw().Party, int64(o.GetWithdraw().Amount), -1) })
-	case o.GetIssueAllowances() != nil:
-		return asks(tx.Registry, func() verdict { return m.issue(o.GetIssueAllowances()) })
-	case o.GetTransfer() != nil:
-		return asks(tx.KeyEmittingEntity, func() verdict { return m.transfer(body.Party, o.GetTransfer()) })
-	case o.GetSetClock() != nil:
-		return asks(tx.Timekeeper, func() verdict { return m.clock(o.GetSetClock().Time) })
-	case o.GetOpenDay() != nil:
-		return asks(tx.Exchange, func() verdict { return m.open(o.GetOpenDay().Day) })
-	case o.GetCloseDay() != nil:
-		return asks(tx.Exchange, func() verdict { return m.close(o.GetCloseDay().Day) })
-	case o.GetSetObligation() != nil:
-		return asks(tx.RegionDepartment, func() verdict { return m.oblige(o.GetSetObligation()) })
-	case o.GetSurrender() != nil:
-		return asks(tx.KeyEmittingEntity, func() verdict { return m.surrender(body.Party, o.GetSurrender()) })
-	case o.GetBookOffset() != nil:
-		return asks(tx.Registry, func() verdict { return m.offset(o.GetBookOffset()) })
-	case o.GetSettleTrade() != nil:
-		return asks(tx.Exchange, func() verdict { return m.trade(o.GetSettleTrade(), i) })
-	}
-	panic(fmt.Sprintf("sim: the model has no %T", o.Operation))
-}
-
-func (m *model) cash(party string, fen, sign int64) verdict {
-	switch {
-	case fen <= 0:
-		return refuse(tx.AmountNotPositive, 0, fen)
-	case !m.entity(party):
-		return refuse(tx.UnknownCounterparty)
-	case sign < 0 && m.money[party] < fen:
-		return refuse(tx.InsufficientMoney, m.money[party], fen)
-	}
-	m.move(m.money, party, sign*fen)
-	return fine
-}
-
-func (m *model) issue(o *tx.IssueAllowances) verdict {
-	if v := m.amount(o.Instrument, o.Tonnes); v != fine {
-		return v
-	}
-	document := strings.Join([]string{o.To, o.Instrument, o.Document}, "/")
-	switch {
-	case o.Document == "":
-		return refuse(tx.BadDocument)
-	case !m.entity(o.To):
-		return refuse(tx.UnknownCounterparty)
-	case m.documents[document]:
-		return refuse(tx.DocumentUsed)
-	}
-	m.documents[document] = true
-	m.undo = append(m.undo, func() { delete(m.documents, document) })
-	m.move(m.units, o.To+"/"+o.Instrument, int64(o.Tonnes))
-	return fine
-}
-
-func (m *model) transfer(from string, o *tx.Transfer) verdict {
-	if v := m.amount(o.Instrument, o.Tonnes); v != fine {
-		return v
-	}
-	have := m.units[from+"/"+o.Instrument]
-	switch {
-	case o.To == from:
-		return refuse(tx.SameParty)
-	case !m.entity(o.To):
-		return refuse(tx.UnknownCounterparty)
-	case have < int64(o.Tonnes):
-		return refuse(tx.InsufficientHolding, have, int64(o.Tonnes))
-	}
-	m.move(m.units, from+"/"+o.Instrument, -int64(o.Tonnes))
-	m.move(m.units, o.To+"/"+o.Instrument, int64(o.Tonnes))
-	return fine
-}
-
-func (m *model) clock(to tx.Instant) verdict {
-	before := m.now
-	if to <= before {
-		return refuse(tx.ClockBackwards, int64(before), int64(to))
-	}
-	m.now = to
-	m.undo = append(m.undo, func() { m.now = before })
-	return fine
-}
-
-func (m *model) oblige(o *tx.SetObligation) verdict {
-	key := fmt.Sprint(o.Entity, "/", o.Year)
-	d := m.duties[key]
-	switch {
-	case o.Tonnes <= 0:
-		return refuse(tx.AmountNotPositive, 0, int64(o.Tonnes))
-	case o.Year > m.now.Day().Year():
-		return refuse(tx.BadYear, int64(m.now.Day().Year()), int64(o.Year))
-	case !m.entity(o.Entity):
-		return refuse(tx.UnknownCounterparty)
-	case d != nil && d.surrendered+d.offset > int64(o.Tonnes):
-		return refuse(tx.ObligationCovered, d.surrendered+d.offset, int64(o.Tonnes))
-	case d != nil && d.offset > int64(o.Tonnes)/20:
-		return refuse(tx.OffsetOverLimit, int64(o.Tonnes)/20, d.offset)
-	case d == nil:
-		m.duties[key] = &duty{due: int64(o.Tonnes)}
-		m.undo = append(m.undo, func() { delete(m.duties, key) })
-		return fine
-	}
-	m.add(&d.due, int64(o.Tonnes)-d.due)
-	return fine
-}
-
-func (m *model) add(to *int64, n int64) {
-	*to += n
-	m.undo = append(m.undo, func() { *to -= n })
-}
-
-func (m *model) surrender(party string, o *tx.Surrender) verdict {
-	if v := m.amount(o.Instrument, o.Tonnes); v != fine {
-		return v
-	}
-	d, have := m.duties[fmt.Sprint(party, "/", o.Year)], m.units[party+"/"+o.Instrument]
-	switch {
-	case d == nil:
-		return refuse(tx.NoObligation)
-	case m.vintage[o.Instrument] > o.Year:
-		return refuse(tx.VintageNotUsable, int64(m.vintage[o.Instrument]), int64(o.Year))
-	case int64(o.Tonnes) > d.due-d.surrendered-d.offset:
-		return refuse(tx.SurrenderOverDue, d.due-d.surrendered-d.offset, int64(o.Tonnes))
-	case have < int64(o.Tonnes):
-		return refuse(tx.InsufficientHolding, have, int64(o.Tonnes))
-	}
-	m.move(m.units, party+"/"+o.Instrument, -int64(o.Tonnes))
-	m.add(&d.surrendered, int64(o.Tonnes))
-	return fine
-}
-
-func (m *model) offset(o *tx.BookOffset) verdict {
-	d, key := m.duties[fmt.Sprint(o.Entity, "/", o.Year)], "ccer/"+o.Cancellation
-	switch {
-	case o.Tonnes <= 0:
-		return refuse(tx.AmountNotPositive, 0, int64(o.Tonnes))
-	case !m.entity(o.Entity):
-		return refuse(tx.UnknownCounterparty)
-	case d == nil:
-		return refuse(tx.NoObligation)
-	case int64(o.Tonnes) > d.due/20-d.offset:
-		return refuse(tx.OffsetOverLimit, d.due/20-d.offset, int64(o.Tonnes))
-	case int64(o.Tonnes) > d.due-d.surrendered-d.offset:
-		return refuse(tx.SurrenderOverDue, d.due-d.surrendered-d.offset, int64(o.Tonnes))
-	case m.documents[key]:
-		return refuse(tx.CancellationUsed)
-	}
-	m.documents[key] = true
-	m.undo = append(m.undo, func() { delete(m.documents, key) })
-	m.add(&d.offset, int64(o.Tonnes))
+	put(m, &m.now, o.Time)
 	return fine
 }

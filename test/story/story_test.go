@@ -159,7 +159,8 @@ func (s *story) operation(d *datadriven.TestData) (party string, op tx.Operation
 	switch d.Cmd {
 	case "issue":
 		return "registry", tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{
-			To: arg(d, "to"), Instrument: arg(d, "instrument"), Tonnes: tonnes, Document: arg(d, "ref")}}}
+			To: arg(d, "to"), Instrument: arg(d, "instrument"), Tonnes: tonnes, Document: arg(d, "ref"),
+			Stage: tx.Adjustment, TableSha256: s.c.Domain[:]}}}
 	case "transfer":
 		return arg(d, "from"), tx.Operation{Operation: &tx.Operation_Transfer{Transfer: &tx.Transfer{
 			To: arg(d, "to"), Instrument: arg(d, "instrument"), Tonnes: tonnes}}}
@@ -176,7 +177,11 @@ func (s *story) submit(d *datadriven.TestData) (string, error) {
 	raw := s.raws[ref]
 	if d.Cmd != "again" {
 		party, op := s.operation(d)
-		raw = s.c.Sign(party, ref, op)
+		var cosigners []string
+		if d.Cmd == "issue" {
+			cosigners = []string{"hubei"}
+		}
+		raw = s.c.SignWith(party, ref, cosigners, op)
 		s.raws[ref] = raw
 	}
 	within := time.Minute

@@ -1,0 +1,130 @@
+package state
+
+import (
+	"carbonledger/tx"
+)
+
+// records lists the messages of a range whose keys begin with prefix and that
+// keep accepts, in order of their keys.
+func records[M any, P interface {
+	*M
+	message
+}](v *View, prefix []byte, after string, limit int, keep func(*M) bool) ([]M, int, string, error) {
+	p := page[M]{after: after, limit: limit}
+	var err error
+	for key, value := range v.each(prefix, &err) {
+		var m M
+		decode(value, P(&m))
+		if keep(&m) {
+			p.add(string(key), func() M { return m })
+		}
+	}
+	return p.result(err)
+}
+
+// of reports whether a filter is empty or is the value.
+func of(filter, value string) bool { return filter == "" || filter == value }
+
+// Settlement is what a day's close settled, and its reconciliation; false: the day
+// has no close.
+func (v *View) Settlement(day tx.Day) (tx.DaySettlement, bool, error) {
+	return one[tx.DaySettlement](v, dayKey(nil, rangeSettlement, day))
+}
+
+// Trades lists a day's trades in the order of settlement.
+func (v *View) Trades(day tx.Day, after string, limit int) ([]tx.TradeRecord, int, string, error) {
+	return records(v, dayKey(nil, rangeTrade, day), after, limit, func(*tx.TradeRecord) bool { return true })
+}
+
+// Session is a bidding session.
+func (v *View) Session(name string) (tx.BiddingSession, bool, error) {
+	return one[tx.BiddingSession](v, keyOf1(nil, rangeSession, name))
+}
+
+// Lots lists issues in order of their numbers, for one entity (received or held at
+// its region) or of one instrument unless these are empty.
+func (v *View) Lots(entity, instrument, after string, limit int) ([]tx.Lot, int, string, error) {
+	return records(v, []byte{rangeLot}, after, limit, func(l *tx.Lot) bool {
+		return (of(entity, l.To) || l.Beneficiary == entity) && of(instrument, l.Instrument)
+	})
+}
+
+// Allocation is what an entity was allocated of a vintage; false: nothing.
+func (v *View) Allocation(entity, instrument string) (tx.Allocation, bool, error) {
+	return one[tx.Allocation](v, keyOf2(nil, rangeAllocation, entity, instrument))
+}
+
+// Verifications lists a year's verified emissions by entity, of one unless it is
+// empty.
+func (v *View) Verifications(year tx.Year, entity, after string, limit int) ([]tx.Verification, int, string, error) {
+	return records(v, yearKey(nil, rangeVerification, year), after, limit, func(r *tx.Verification) bool { return of(entity, r.Entity) })
+}
+
+// Applications lists applications by applicant and number: of one applicant, for
+// the obligation of one entity, and in one state unless these are empty.
+func (v *View) Applications(applicant, beneficiary string, state tx.ApplicationState, after string, limit int) ([]tx.Application, int, string, error) {
+	return records(v, []byte{rangeApplication}, after, limit, func(a *tx.Application) bool {
+		return of(applicant, a.Applicant) && of(beneficiary, a.Beneficiary) && (state == tx.ApplicationStateUnspecified || a.State == state)
+	})
+}
+
+// VoluntaryCancellations lists the approved cancellations of allowances for the
+// public benefit: they are published (Trial Measures, Art. 19).
+func (v *View) VoluntaryCancellations(after string, limit int) ([]tx.Application, int, string, error) {
+	return records(v, []byte{rangeApplication}, after, limit, func(a *tx.Application) bool {
+		return a.Kind == tx.CancellationApplication && a.State == tx.ApplicationApproved
+	})
+}
+
+// Cancellations lists cancellations of CCER by number, of one owner unless it is
+// empty.
+func (v *View) Cancellations(owner, after string, limit int) ([]tx.Cancellation, int, string, error) {
+	return records(v, []byte{rangeCancellation}, after, limit, func(k *tx.Cancellation) bool { return of(owner, k.Owner) })
+}
+
+// Reductions lists the batches of CCER.
+func (v *View) Reductions(after string, limit int) ([]tx.Reduction, int, string, error) {
+	return records(v, []byte{rangeReduction}, after, limit, func(*tx.Reduction) bool { return true })
+}
+
+// ReductionHoldings lists holdings of CCER by party and batch, of one party unless
+// it is empty. Those that came down to nothing are listed too.
+func (v *View) ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, int, string, error) {
+	p := page[tx.ReductionHolding]{after: after, limit: limit}
+	var err error
+	for key, value := range v.each([]byte{rangeCCER}, &err) {
+		holder, batch := cutKey(string(key))
+		if of(party, holder) {
+			p.add(string(key), func() tx.ReductionHolding {
+				return tx.ReductionHolding{Party: holder, Batch: batch, Tonnes: tx.Tonnes(number(value))}
+			})
+		}
+	}
+	return p.result(err)
+}
+
+// Prepared lists prepared transactions by id, of one party unless it is empty.
+func (v *View) Prepared(party, after string, limit int) ([]tx.Prepared, int, string, error) {
+	return records(v, []byte{rangePrepared}, after, limit, func(p *tx.Prepared) bool { return of(party, p.Party) })
+}
+
+// Freezes lists freezes by document, of one party's units unless it is empty.
+// Those that were lifted are listed with nothing left.
+func (v *View) Freezes(party, after string, limit int) ([]tx.FreezeRecord, int, string, error) {
+	return records(v, []byte{rangeFreeze}, after, limit, func(r *tx.FreezeRecord) bool { return of(party, r.Party) })
+}
+
+// Pledges lists pledges by registration, of one pledgor or pledgee unless it is
+// empty.
+func (v *View) Pledges(party, after string, limit int) ([]tx.PledgeRecord, int, string, error) {
+	return records(v, []byte{rangePledge}, after, limit, func(r *tx.PledgeRecord) bool {
+		return of(party, r.Pledgor) || r.Pledgee == party
+	})
+}
+
+// CarryOver is how much an entity may carry over, and why.
+func (v *View) CarryOver(entity string) (s tx.CarryOverStanding, err error) {
+	defer recovered(&err)
+	x := newExec(v.ledger.chain, v.store, v.at.facts)
+	return x.carryStanding(entity), nil
+}
