@@ -77,15 +77,16 @@ func TestLedger(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d: %d operations in %d blocks, %d %% accepted, up to %s, in %s", *first, asked, p.height, 100*accepted/asked, p.model.today(), time.Since(begin).Round(time.Second))
+	// What is rare comes in the default run, and in long ones.
+	whole := *ledgerOperations >= 20_000 && *first == 1 || *ledgerOperations >= 200_000
 	for _, name := range sortedKeys(p.model.rows) {
 		k := kinds[name]
 		t.Logf("%-22s %6d accepted %6d refused", name, k[0], k[1])
-		if *ledgerOperations >= 20_000 && (k[0] == 0 && !slices.Contains(neverAccepted, name) || k[1] == 0) {
+		if whole && (k[0] == 0 && !slices.Contains(neverAccepted, name) || k[1] == 0) {
 			t.Errorf("%s: %d accepted, %d refused: the workload leaves it out", name, k[0], k[1])
 		}
 	}
 	t.Logf("%d reasons, %d pairs of operation and reason: %v", len(reasons), len(pairs), reasons)
-	t.Logf("%v", pairs)
 }
 
 // neverAccepted: an opening position stands in the first block or nowhere, and a
