@@ -66,7 +66,7 @@ func (x *exec) carryStanding(entity string) tx.CarryOverStanding {
 			s.Sold, s.Bought = s.Sold+tx.Tonnes(sold), s.Bought+tx.Tonnes(bought)
 		}
 		h := x.endOfYear(entity, i.Code, r.year)
-		s.Held += h.of[registryAvailable] + h.of[tradingAvailable] + h.of[frozen]
+		s.Held = capped(s.Held, h.of[registryAvailable], h.of[tradingAvailable], h.of[frozen])
 	}
 	s.NetSales = max(0, s.Sold-s.Bought)
 	s.Maximum = mostCarried(r.base, r.rate, s.Sold, s.Bought)
@@ -84,8 +84,10 @@ func (x *exec) applyCarryOver(o *tx.ApplyCarryOver) *tx.Rejection {
 	r, today := x.carryRules(), x.facts.day()
 	_, there := x.target(r.year)
 	switch {
-	case !there || today.Year() <= r.year || today < r.from:
+	case today < r.from:
 		return short(tx.CarryOverNotOpen, yearName(r.year), r.from, today)
+	case !there || today.Year() <= r.year:
+		return about(tx.CarryOverNotOpen, yearName(r.year))
 	case today > r.until:
 		return short(tx.CarryOverTooLate, yearName(r.year), r.until, today)
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math/big"
 	"unicode/utf8"
 
 	"carbonledger/tx"
@@ -60,19 +61,22 @@ func (x *exec) leavesDuty(pledge tx.Tonnes) *tx.Rejection {
 	if x.parameter(parameterPledgeDuty, x.facts.day()) != "duty" {
 		return nil
 	}
-	var due, have tx.Tonnes
+	left := new(big.Int) // over several years and vintages: beyond 63 bits
+	for i := range x.chain.Instruments {
+		_, h := x.holding(x.asker.id, x.chain.Instruments[i].Code)
+		left.Add(left, big.NewInt(int64(h.of[registryAvailable]+h.of[tradingAvailable])))
+	}
 	for year := firstYear; year <= x.facts.day().Year(); year++ {
 		if _, y := x.year(year); y.closed == 0 {
 			_, o := x.obligation(year, x.asker)
-			due += stillDue(&o) - o.Submitted
+			left.Sub(left, big.NewInt(int64(stillDue(&o)-o.Submitted)))
 		}
 	}
-	for i := range x.chain.Instruments {
-		_, h := x.holding(x.asker.id, x.chain.Instruments[i].Code)
-		have += h.of[registryAvailable] + h.of[tradingAvailable]
-	}
-	if have-pledge < due {
-		return short(tx.DutyFirst, x.asker.id, max(0, have-due), pledge)
+	switch {
+	case left.Sign() <= 0:
+		return short(tx.DutyFirst, x.asker.id, 0, pledge)
+	case left.Cmp(big.NewInt(int64(pledge))) < 0:
+		return short(tx.DutyFirst, x.asker.id, tx.Tonnes(left.Int64()), pledge)
 	}
 	return nil
 }

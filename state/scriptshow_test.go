@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"carbonledger/state"
@@ -16,8 +17,8 @@ func (s *script) show(d *datadriven.TestData) string {
 	s.must(err)
 	defer func() { s.must(v.Close()) }()
 	var out strings.Builder
-	arg := func(n int) string {
-		if n < len(d.CmdArgs) {
+	arg := func(n int) string { // "-" stands for nothing
+		if n < len(d.CmdArgs) && d.CmdArgs[n].Key != "-" {
 			return d.CmdArgs[n].Key
 		}
 		return ""
@@ -55,7 +56,9 @@ func (s *script) show(d *datadriven.TestData) string {
 	case "obligations":
 		s.showObligations(v, tx.Year(whole(arg(1))), line)
 	case "duty": // of one entity, and of one region
-		showList[tx.Obligation](line)(v.Obligations(tx.Year(whole(arg(1))), arg(3), arg(2), "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.Obligation, int, string, error) {
+			return v.Obligations(tx.Year(whole(arg(1))), arg(3), arg(2), after, limit)
+		})
 	case "party":
 		p, ok, err := v.Party(arg(1))
 		line(fmt.Sprintf("found %v %s %s region=%q opened %d%s", ok, p.Id, p.Role, p.Region, p.OpenedHeight, partyFacts(&p)), err)
@@ -95,45 +98,70 @@ func (s *script) show(d *datadriven.TestData) string {
 		d, _, err := v.Settlement(tx.Day(whole(arg(1))))
 		line(&d, err)
 	case "trades":
-		showList[tx.TradeRecord](line)(v.Trades(tx.Day(whole(arg(1))), "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.TradeRecord, int, string, error) {
+			return v.Trades(tx.Day(whole(arg(1))), after, limit)
+		})
 	case "session":
 		b, _, err := v.Session(arg(1))
 		line(&b, err)
-	case "lots":
-		all, total, _, err := v.Lots(arg(1), "", "", 100)
-		for i := range all {
-			all[i].TableSha256 = nil
-			line(&all[i], err)
-		}
-		line(total, err)
+	case "lots": // of an entity, of an instrument
+		showList(s, line, func(after string, limit int) ([]tx.Lot, int, string, error) {
+			all, total, next, err := v.Lots(arg(1), arg(2), after, limit)
+			for i := range all {
+				all[i].TableSha256 = nil
+			}
+			return all, total, next, err
+		})
 	case "allocation":
 		a, _, err := v.Allocation(arg(1), arg(2))
 		line(&a, err)
 	case "verifications":
-		all, _, _, err := v.Verifications(tx.Year(whole(arg(1))), "", "", 100)
-		for i := range all {
-			all[i].ReportSha256 = nil
-			line(&all[i], err)
+		showList(s, line, func(after string, limit int) ([]tx.Verification, int, string, error) {
+			all, total, next, err := v.Verifications(tx.Year(whole(arg(1))), arg(2), after, limit)
+			for i := range all {
+				all[i].ReportSha256 = nil
+			}
+			return all, total, next, err
+		})
+	case "applications": // of an applicant, for an entity, in a state
+		var state tx.ApplicationState
+		if arg(3) != "" {
+			state = tx.ApplicationState(whole(arg(3)))
 		}
-	case "applications":
-		showList[tx.Application](line)(v.Applications(arg(1), "", 0, "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.Application, int, string, error) {
+			return v.Applications(arg(1), arg(2), state, after, limit)
+		})
 	case "voluntary":
-		showList[tx.Application](line)(v.VoluntaryCancellations("", 100))
+		showList(s, line, func(after string, limit int) ([]tx.Application, int, string, error) {
+			return v.VoluntaryCancellations(after, limit)
+		})
 	case "cancellations":
-		showList[tx.Cancellation](line)(v.Cancellations(arg(1), "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.Cancellation, int, string, error) {
+			return v.Cancellations(arg(1), after, limit)
+		})
 	case "reductions":
-		showList[tx.Reduction](line)(v.Reductions("", 100))
+		showList(s, line, func(after string, limit int) ([]tx.Reduction, int, string, error) {
+			return v.Reductions(after, limit)
+		})
 	case "ccer":
-		showList[tx.ReductionHolding](line)(v.ReductionHoldings(arg(1), "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.ReductionHolding, int, string, error) {
+			return v.ReductionHoldings(arg(1), after, limit)
+		})
 	case "freezes":
-		showList[tx.FreezeRecord](line)(v.Freezes(arg(1), "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.FreezeRecord, int, string, error) {
+			return v.Freezes(arg(1), after, limit)
+		})
 	case "pledges":
-		showList[tx.PledgeRecord](line)(v.Pledges(arg(1), "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.PledgeRecord, int, string, error) {
+			return v.Pledges(arg(1), after, limit)
+		})
 	case "carry-over":
 		c, err := v.CarryOver(arg(1))
 		line(&c, err)
 	case "risks":
-		showList[tx.Risk](line)(v.Risks(tx.Year(whole(arg(1))), "", "", "", 100))
+		showList(s, line, func(after string, limit int) ([]tx.Risk, int, string, error) {
+			return v.Risks(tx.Year(whole(arg(1))), arg(2), arg(3), after, limit)
+		})
 	case "penalty":
 		p, found, err := v.Penalty(arg(1), tx.Year(whole(arg(2))))
 		line(fmt.Sprintf("found %v %s", found, &p), err)
@@ -146,14 +174,24 @@ func (s *script) show(d *datadriven.TestData) string {
 	return out.String()
 }
 
-// showList prints a list that a query returned whole.
-func showList[M any](line func(any, error)) func([]M, int, string, error) {
-	return func(all []M, total int, _ string, err error) {
-		for i := range all {
-			line(any(&all[i]).(fmt.Stringer).String(), err)
-		}
-		line(fmt.Sprintf("total %d", total), err)
+// showList prints a list, which must be the same when it is read item by item.
+func showList[M any](s *script, line func(any, error), list func(after string, limit int) ([]M, int, string, error)) {
+	all, total, rest, err := list("", 100)
+	s.must(err)
+	if rest != "" || total != len(all) {
+		s.t.Fatalf("%d of %d items, and a cursor %q", len(all), total, rest)
 	}
+	after := ""
+	for i := range all {
+		one, n, next, err := list(after, 1)
+		s.must(err)
+		if len(one) != 1 || n != total || !reflect.DeepEqual(one[0], all[i]) || (next == "") != (i == total-1) {
+			s.t.Fatalf("item %d of %d after the cursor %q is %v, the next cursor %q, the whole list has %v", i, n, after, one, next, all[i])
+		}
+		after = next
+		line(any(&all[i]).(fmt.Stringer).String(), nil)
+	}
+	line(fmt.Sprintf("total %d", total), nil)
 }
 
 // partyFacts are what an account says beside what every account says.

@@ -68,6 +68,17 @@ func fits(all ...int64) bool {
 	return true
 }
 
+// capped adds tonnes, none negative, of several instruments or years, whose sum no
+// supply bounds; what does not fit is the greatest number.
+func capped(all ...tx.Tonnes) (sum tx.Tonnes) {
+	for _, n := range all {
+		if sum += n; sum < 0 {
+			return 1<<63 - 1
+		}
+	}
+	return sum
+}
+
 // instrumentAmount checks an instrument's code and an amount of tonnes.
 func (x *exec) instrumentAmount(code string, t tx.Tonnes) (tx.Instrument, *tx.Rejection) {
 	i, ok := x.chain.instrument[code]

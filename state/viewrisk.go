@@ -39,12 +39,12 @@ func (x *exec) risk(o *tx.Obligation, deadline tx.Day) tx.Risk {
 	var newest tx.Year
 	for _, i := range x.chain.Instruments {
 		_, h := x.holding(o.Entity, i.Code)
-		r.Frozen += h.of[frozen]
+		r.Frozen = capped(r.Frozen, h.of[frozen])
 		if i.Vintage > o.Year {
 			continue
 		}
 		_, a := x.allocation(o.Entity, i.Code)
-		r.Usable += h.of[registryAvailable] + h.of[tradingAvailable] + h.of[pending] + a.AtRegion
+		r.Usable = capped(r.Usable, h.of[registryAvailable], h.of[tradingAvailable], h.of[pending], a.AtRegion)
 		if last := x.previousClose(&i, x.facts.day()); last > 0 && i.Vintage >= newest {
 			price, newest = last, i.Vintage
 		}
@@ -53,7 +53,7 @@ func (x *exec) risk(o *tx.Obligation, deadline tx.Day) tx.Risk {
 	r.Reductions = min(tx.Tonnes(x.ccerTotal(o.Entity).number()), max(0, limit-o.Offset))
 	m := x.money(o.Entity)
 	r.Money = m.free()
-	r.Gap = max(0, r.Due-r.Covered-r.Usable-r.Reductions)
+	r.Gap = max(0, r.Due-capped(r.Covered, r.Usable, r.Reductions))
 	if deadline != 0 {
 		r.DaysLeft = (int64(deadline.Start()) - int64(x.facts.day().Start())) / (24 * time.Hour).Milliseconds()
 	}
@@ -112,7 +112,7 @@ func (v *View) Penalty(entity string, year tx.Year) (p tx.Penalty, found bool, e
 func fine(p *tx.Penalty, times int64) tx.Fen {
 	n := new(big.Int).Mul(big.NewInt(int64(p.MonthAmount)), big.NewInt(int64(p.Unsurrendered)))
 	n.Mul(n, big.NewInt(2*times)).Add(n, big.NewInt(int64(p.MonthTonnes)))
-	n.Div(n, big.NewInt(2*int64(p.MonthTonnes)))
+	n.Div(n, new(big.Int).Lsh(big.NewInt(int64(p.MonthTonnes)), 1))
 	if !n.IsInt64() {
 		return 1<<63 - 1
 	}
