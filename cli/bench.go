@@ -129,7 +129,7 @@ func newBenchNetwork(dir string, nodes int) (*localNetwork, error) {
 	for i := range benchEntities {
 		parties = append(parties, foundingParty{ID: benchEntity(i), Role: tx.KeyEmittingEntity, Name: "Entity " + strconv.Itoa(i), Region: "region", USCC: madeUpUSCC(i)})
 	}
-	if err := newFoundingKeys(parties, map[string]int{"registry": 2}); err != nil {
+	if err := newFoundingKeys(parties, map[string]int{"registry": 2, "region": 2}); err != nil {
 		return nil, err
 	}
 	ports, err := local.FreePorts(nodes)

@@ -139,9 +139,15 @@ func (b *benchClient) issue(ctx context.Context, client *api.Client) error {
 	body := &tx.Body{ChainId: b.founding.ChainID, Party: "registry", Reference: "issue"}
 	for i := range benchEntities {
 		body.Operations = append(body.Operations, tx.Operation{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{
-			To: benchEntity(i), Instrument: benchInstrument, Tonnes: 1_000_000_000, Document: "bench"}}})
+			To: benchEntity(i), Instrument: benchInstrument, Tonnes: 1_000_000_000, Document: "bench",
+			Stage: tx.Adjustment, TableSha256: b.founding.Hash[:]}}})
 	}
-	raw, err := tx.NewTransaction(b.founding.Hash, body, b.secret["registry"])
+	second, err := keyfile.Read(filepath.Join(b.keys, "registry-2.key"), "")
+	if err != nil {
+		return err
+	}
+	// Two persons of the registry, and the province.
+	raw, err := tx.NewTransaction(b.founding.Hash, body, b.secret["registry"], second, b.secret["region"])
 	if err != nil {
 		return err
 	}
