@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"carbonledger/state"
@@ -11,7 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-const benchBlock = 512
+// benchBlock is how many transactions a block has.
+const benchBlock = 100
 
 // benchLedger is a ledger with business prepared, without the check of
 // conservation.
@@ -73,15 +75,27 @@ func BenchmarkApplyTransfers(b *testing.B) {
 	transfer := func(n int) string {
 		return fmt.Sprintf("e%d t%d: transfer to=e%d of=CEA22 t=1", n%3, n, (n+1)%3)
 	}
-	issue := "registry i: issue to=e0 of=CEA22 t=1000000000 doc=i ; issue to=e1 of=CEA22 t=1000000000 doc=i ; issue to=e2 of=CEA22 t=1000000000 doc=i"
+	issue := "registry i with=hubei,hunan: issue to=e0 of=CEA22 t=1000000000 doc=i ; issue to=e1 of=CEA22 t=1000000000 doc=i ; issue to=e2 of=CEA22 t=1000000000 doc=i"
 	for _, verified := range []bool{true, false} {
 		b.Run(fmt.Sprintf("verified=%v", verified), func(b *testing.B) { benchApply(b, verified, transfer, issue) })
 	}
 }
 
+// BenchmarkApplyOperations measures transactions of many operations: what one
+// operation costs without the frame of a transaction.
+func BenchmarkApplyOperations(b *testing.B) {
+	many := func(n int) string {
+		one := fmt.Sprintf("transfer to=e%d of=CEA22 t=1", (n+1)%3)
+		return fmt.Sprintf("e%d t%d: %s", n%3, n, one+strings.Repeat(" ; "+one, 99))
+	}
+	benchApply(b, true, many, "registry i with=hubei,hunan: issue to=e0 of=CEA22 t=1000000000 doc=i ; issue to=e1 of=CEA22 t=1000000000 doc=i ; issue to=e2 of=CEA22 t=1000000000 doc=i")
+}
+
 func BenchmarkApplyTrades(b *testing.B) {
 	trade := func(n int) string {
-		return fmt.Sprintf("exchange t%d: trade of=CEA22 price=8000 t=1 buy=e1/b%d sell=e0/s%d", n, n, n)
+		return fmt.Sprintf("exchange t%d: order name=e1/b%d of=CEA22 limit=8000 t=1 ; order name=e0/s%d of=CEA22 side=sell limit=8000 t=1 ; "+
+			"trade kind=listed of=CEA22 price=8000 t=1 buy=e1/b%d sell=e0/s%d", n, n, n, n, n)
 	}
-	benchApply(b, true, trade, "registry i: issue to=e0 of=CEA22 t=1000000000 doc=i", "bank d: deposit to=e1 fen=1000000000000000", "exchange o: open-day day=20240102")
+	benchApply(b, true, trade, "registry i with=hubei: issue to=e0 of=CEA22 t=1000000000 doc=i", "e0 m: move of=CEA22 t=1000000000 to=trading",
+		"bank d: deposit to=e1 fen=1000000000000000", "exchange o: open-day day=20240102")
 }
