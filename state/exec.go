@@ -23,11 +23,24 @@ type exec struct {
 	verified    tx.Verified
 	op          int
 
+	// day is the business day of the instant dayOf: see today.
+	day   tx.Day
+	dayOf tx.Instant
+
 	accounts accountCache
 }
 
 func newExec(c *chain, store pebble.Reader, f facts) *exec {
 	return &exec{overlay: newOverlay(store), chain: c, facts: f, version: f.version, accounts: newAccountCache()}
+}
+
+// today is the ledger's day. Its calendar is worked out once for an instant:
+// many operations of a block ask.
+func (x *exec) today() tx.Day {
+	if x.day == 0 || x.dayOf != x.facts.time {
+		x.day, x.dayOf = x.facts.day(), x.facts.time
+	}
+	return x.day
 }
 
 // saved is what a rollback restores beside the overlay.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"carbonledger/tx"
@@ -26,20 +27,31 @@ type holding struct {
 	began, year tx.Year
 }
 
+// holdingBytes is the size of a holding's record: each number in 8 bytes.
+const holdingBytes = 8 * (int(subBalances) + 2)
+
 func decodeHolding(b []byte) (h holding) {
-	var n [subBalances + 2]int64
-	numbers(b, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7])
-	for i := range h.of {
-		h.of[i] = tx.Tonnes(n[i])
+	if len(b) == 0 {
+		return h
 	}
-	h.began, h.year = tx.Year(n[subBalances]), tx.Year(n[subBalances+1])
+	if len(b) != holdingBytes {
+		panic(fmt.Sprintf("state: a holding's record has %d bytes", len(b)))
+	}
+	next := func() (n int64) {
+		n, b = int64(binary.BigEndian.Uint64(b)), b[8:]
+		return n
+	}
+	for i := range h.of {
+		h.of[i] = tx.Tonnes(next())
+	}
+	h.began, h.year = tx.Year(next()), tx.Year(next())
 	return h
 }
 
-func (h *holding) encode() []byte {
-	b := make([]byte, 0, 8*(subBalances+2))
+// encode appends the record to b.
+func (h *holding) encode(b []byte) []byte {
 	for _, n := range h.of {
-		b = appendNumbers(b, int64(n))
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
 	return appendNumbers(b, int64(h.began), int64(h.year))
 }
@@ -62,7 +74,7 @@ func (x *exec) holding(party, instrument string) (*cell, holding) {
 // keeps what the years before ended with.
 func (x *exec) change(party, instrument string, sub subBalance, n tx.Tonnes) {
 	c, h := x.holding(party, instrument)
-	if year := x.facts.day().Year(); h.year != year {
+	if year := x.today().Year(); h.year != year {
 		if c.exists() {
 			x.set(x.at(yearPartyKey(x.key(), rangeYearEnd, year-1, c.key[1:])), c.value)
 		} else {
@@ -73,7 +85,7 @@ func (x *exec) change(party, instrument string, sub subBalance, n tx.Tonnes) {
 	if h.of[sub] += n; h.of[sub] < 0 {
 		panic(fmt.Sprintf("state: sub-balance %d of %q would be %d", sub, c.key[1:], h.of[sub]))
 	}
-	x.set(c, h.encode())
+	x.set(c, h.encode(x.room(holdingBytes)[:0]))
 	if sub == tradingAvailable {
 		supplyCell, s := x.supply(instrument)
 		s.tradable += int64(n)

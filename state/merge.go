@@ -104,7 +104,7 @@ func (x *exec) mergeHolding(from, to, instrument string) {
 	}
 	for year := began; year < now; year++ {
 		end := ends[year]
-		x.set(x.at(yearPartyKey(x.key(), rangeYearEnd, year, to+"\x00"+instrument)), end.encode())
+		x.set(x.at(yearPartyKey(x.key(), rangeYearEnd, year, to+"\x00"+instrument)), end.encode(nil))
 	}
 }
 

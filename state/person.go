@@ -13,7 +13,7 @@ const maxPersons = 16
 // ledger asks for, or the party's own policy where that asks for more.
 func (x *exec) persons(r *Rule, a *account) int {
 	n := r.Persons
-	if s := x.parameter(parameterPersons+r.Operation, x.facts.day()); s != "" {
+	if s := x.parameter(r.personsParameter, x.today()); s != "" {
 		set, ok := parsePersons(s)
 		if !ok {
 			panic("state: the parameter of persons for " + r.Operation + " holds no number")

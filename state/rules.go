@@ -33,6 +33,8 @@ type Rule struct {
 	// Reasons of the rule itself, in the order in which it checks; one that it
 	// checks in two places stands at the first.
 	Reasons []tx.Reason
+
+	personsParameter string // its name of "persons."
 }
 
 var (
@@ -52,10 +54,11 @@ var (
 // tableOfRules in the order of the operations' numbers.
 var tableOfRules = slices.Concat(foundingRules, marketRules, allowanceRules, governanceRules, personRules, accountRules, orderRules, complianceRules, reductionRules, encumbranceRules)
 
-// ruleOf finds a row by the operation's name.
+// ruleOf finds a row by the operation's name, and completes the rows.
 var ruleOf = func() map[string]*Rule {
 	m := map[string]*Rule{}
 	for _, r := range tableOfRules {
+		r.personsParameter = parameterPersons + r.Operation
 		m[r.Operation] = r
 	}
 	return m
