@@ -127,7 +127,7 @@ func newBenchNetwork(dir string, nodes int) (*localNetwork, error) {
 		{ID: "registry", Role: tx.Registry, Name: "Registry"},
 	}
 	for i := range benchEntities {
-		parties = append(parties, foundingParty{ID: benchEntity(i), Role: tx.KeyEmittingEntity, Name: "Entity " + strconv.Itoa(i), Region: "region", USCC: madeUpUSCC(i)})
+		parties = append(parties, foundingParty{ID: benchEntity(i), Role: tx.KeyEmittingEntity, Name: "Entity " + strconv.Itoa(i), Region: "region", USCC: tx.PracticeUSCC(i)})
 	}
 	if err := newFoundingKeys(parties, map[string]int{"registry": 2, "region": 2}); err != nil {
 		return nil, err

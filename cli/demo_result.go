@@ -55,15 +55,16 @@ func (d *demo) conclude(ctx context.Context) (*demoResult, error) {
 func (d *demo) answers(ctx context.Context) (*scenario.Answers, error) {
 	a := &scenario.Answers{}
 	year := tx.Day(d.file.Calendar.Year * 10000)
-	for in := (&api.ListBulletinsRequest{From: year + 101, To: year + 1231, Limit: 500}); ; {
-		out, err := d.client.ListBulletins(ctx, in)
+	err := pages(func(cursor string) (api.Page, error) {
+		out, err := d.client.ListBulletins(ctx, &api.ListBulletinsRequest{From: year + 101, To: year + 1231, Limit: 500, Cursor: cursor})
 		if err != nil {
-			return nil, err
+			return api.Page{}, err
 		}
 		a.Bulletins = append(a.Bulletins, out.Bulletins...)
-		if in.Cursor = out.Page.Cursor; out.Page.Complete {
-			break
-		}
+		return out.Page, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	totals, err := d.client.GetYearTotals(ctx, &api.GetYearTotalsRequest{Year: tx.Year(d.file.Calendar.Year)})
 	if err != nil {

@@ -90,8 +90,8 @@ func TestNetworkOfSeveralOperators(t *testing.T) {
 		"--party", "mee:ministry:Ministry: of Ecology:"+ministry,
 		"--party", "registry:registry:Registry:"+registry+","+publicKey(t, tx.Ed25519),
 		"--party", "hubei:region:Hubei:"+region,
-		"--parties", textFile(t, fmt.Sprintf("[[parties]]\nid = 'plant'\nrole = 'entity'\nname = 'Plant'\nregion = 'hubei'\nuscc = '%s'\nkeys = ['%s']\n", madeUpUSCC(1), entity)),
-		"--party", "mill:entity@hubei@"+madeUpUSCC(2)+":Mill:"+publicKey(t, tx.Ed25519),
+		"--parties", textFile(t, fmt.Sprintf("[[parties]]\nid = 'plant'\nrole = 'entity'\nname = 'Plant'\nregion = 'hubei'\nuscc = '%s'\nkeys = ['%s']\n", tx.PracticeUSCC(1), entity)),
+		"--party", "mill:entity@hubei@"+tx.PracticeUSCC(2)+":Mill:"+publicKey(t, tx.Ed25519),
 		"--instrument", "CEA19-20:2020", "--instrument", "CEA22:2022:79.42",
 		"--closed-day", "2024-01-01,2024-02-09", "--closed-day", "2024-02-12",
 		"--parameter", "obligation.deadline.2023=2024-12-31", "--parameter", "composite.weights@2024-01-02=CEA19-20:3 CEA22:2")
@@ -114,7 +114,7 @@ func TestNetworkOfSeveralOperators(t *testing.T) {
 		ids = append(ids, p.Id)
 	}
 	if !slices.Equal(ids, []string{"mee", "registry", "hubei", "mill", "plant"}) || f.Parties[0].Name != "Ministry: of Ecology" ||
-		len(f.Parties[1].Keys) != 2 || f.Parties[1].Keys[0].Key.String() != registry || f.Parties[3].Region != "hubei" || f.Parties[3].USCC != madeUpUSCC(2) || f.Parties[4].USCC != madeUpUSCC(1) {
+		len(f.Parties[1].Keys) != 2 || f.Parties[1].Keys[0].Key.String() != registry || f.Parties[3].Region != "hubei" || f.Parties[3].USCC != tx.PracticeUSCC(2) || f.Parties[4].USCC != tx.PracticeUSCC(1) {
 		t.Errorf("parties %v", f.Parties)
 	}
 	if !slices.Equal(f.Instruments, []tx.Instrument{{Code: "CEA19-20", Vintage: 2020}, {Code: "CEA22", Vintage: 2022, ReferencePrice: 7942}}) {
@@ -184,7 +184,7 @@ func TestInitGenesisRefuses(t *testing.T) {
 		"party without key":      {exitUsage, "use ID:ROLE:NAME:KEY", []string{line, "--party", "mee:ministry:Ministry"}},
 		"party's role":           {exitUsage, "is no role", []string{line, "--party", "mee:minister:Ministry:" + key}},
 		"party's key":            {exitUsage, "ed25519:12", []string{line, "--party", "mee:ministry:Ministry:ed25519:12"}},
-		"region that is missing": {exitFailed, "parties[0].region", []string{line, "--instrument", "A:2020", "--party", "e:entity@hubei@" + madeUpUSCC(1) + ":E:" + key}},
+		"region that is missing": {exitFailed, "parties[0].region", []string{line, "--instrument", "A:2020", "--party", "e:entity@hubei@" + tx.PracticeUSCC(1) + ":E:" + key}},
 		"a file's line":          {exitFailed, ":2: parties[0].id", []string{line, "--parties", textFile(t, "[[parties]]\nid = 'a b'\n")}},
 		"no instruments":         {exitFailed, "genesis: instruments: ", []string{line, "--party", ministry}},
 		"no parties":             {exitFailed, "genesis: parties: no party with the role ministry", []string{line, "--instrument", "A:2020"}},

@@ -133,8 +133,8 @@ func institutions(scriptClock bool) ([]foundingParty, error) {
 		{ID: "ccer-registry", Role: tx.CCERRegistry, Name: "CCER registry"},
 		{ID: "ccer-exchange", Role: tx.CCERExchange, Name: "CCER exchange"},
 		{ID: "court", Role: tx.Court, Name: "Court"},
-		{ID: "entity-1", Role: tx.KeyEmittingEntity, Name: "Entity 1", Region: "region", USCC: madeUpUSCC(1)},
-		{ID: "entity-2", Role: tx.KeyEmittingEntity, Name: "Entity 2", Region: "region", USCC: madeUpUSCC(2)},
+		{ID: "entity-1", Role: tx.KeyEmittingEntity, Name: "Entity 1", Region: "region", USCC: tx.PracticeUSCC(1)},
+		{ID: "entity-2", Role: tx.KeyEmittingEntity, Name: "Entity 2", Region: "region", USCC: tx.PracticeUSCC(2)},
 	}
 	if scriptClock {
 		parties = append(parties, foundingParty{ID: "timekeeper", Role: tx.Timekeeper, Name: "Timekeeper"})

@@ -44,17 +44,6 @@ type foundingParty struct {
 	Keys   []tx.PrivateKey
 }
 
-// madeUpUSCC is a well formed unified social credit code for practice, another
-// one for each number below a thousand million.
-func madeUpUSCC(number int) string {
-	first := fmt.Sprintf("91420000%09d", number)
-	check, ok := tx.CheckUSCC(first)
-	if !ok {
-		panic("cli: no code begins with " + first)
-	}
-	return first + string(check)
-}
-
 // newFoundingKeys makes Ed25519 keys for parties: one, and for those with persons
 // as many as stand there.
 func newFoundingKeys(parties []foundingParty, persons map[string]int) error {

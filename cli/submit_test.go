@@ -94,8 +94,8 @@ func TestSentBeforeStaysUnknown(t *testing.T) {
 	s := newSolo(t)
 	file, other := s.signs("bank", "deposit", "--to", "entity-1", "--yuan", "5"), s.signs("bank", "deposit", "--to", "entity-1", "--yuan", "6")
 	path := filepath.Join(t.TempDir(), "journal")
-	journaled := []string{"submit", file, "--api", s.address, "--journal", path, "--timeout", "300ms"}
-	again := []string{"submit", file, "--api", s.address, "--again", "--timeout", "300ms"}
+	journaled := []string{"submit", file, "--api", s.address, "--journal", path, "--timeout", "1s"}
+	again := []string{"submit", file, "--api", s.address, "--again", "--timeout", "1s"}
 	elsewhere := func(args []string) []string {
 		return append([]string{"submit", file, "--api", "127.0.0.1:1"}, args[4:]...)
 	}
@@ -216,7 +216,7 @@ func TestSubmitRefuses(t *testing.T) {
 	mustFail(t, exitFailed, "holds no file *.tx", "submit", t.TempDir(), "--api", s.address)
 	mustFail(t, exitFailed, "is damaged", "submit", good, "--api", s.address, "--journal", textFile(t, "hello\n"))
 	mustFail(t, exitFailed, "use the network's own document", "submit", good, "--api", s.address, "--genesis", other.genesis)
-	mustFail(t, exitFailed, "connection refused", "submit", good, "--api", "127.0.0.1:1", "--timeout", "300ms")
+	mustFail(t, exitFailed, "connection refused", "submit", good, "--api", "127.0.0.1:1", "--timeout", "1s")
 	mustFail(t, exitUsage, "requires at least 1 arg", "submit")
 	if h := s.ledger.Head().Height; h != 0 {
 		t.Errorf("refusals moved the ledger to height %d", h)

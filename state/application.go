@@ -2,9 +2,6 @@ package state
 
 import "carbonledger/tx"
 
-// maxApplication bounds the number of an application.
-const maxApplication = 32
-
 func (x *exec) application(applicant, number string) (*cell, tx.Application) {
 	var a tx.Application
 	c := x.at(keyOf2(x.key(), rangeApplication, applicant, number))
@@ -16,12 +13,7 @@ func (x *exec) application(applicant, number string) (*cell, tx.Application) {
 
 // checkApplication: a number that the asker never used before.
 func (x *exec) checkApplication(number string) *tx.Rejection {
-	for i := range len(number) {
-		if number[i] <= ' ' || number[i] > '~' {
-			return about(tx.BadApplication, number)
-		}
-	}
-	if number == "" || len(number) > maxApplication {
+	if !tx.ValidReference(number) {
 		return about(tx.BadApplication, number)
 	}
 	if c, _ := x.application(x.asker.id, number); c.exists() {

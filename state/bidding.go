@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"carbonledger/tx"
 )
@@ -102,7 +101,7 @@ func (x *exec) concludeBidding(o *tx.ConcludeBidding) *tx.Rejection {
 	}
 	bids := x.bids(&s)
 	trades := winners(&s, bids)
-	if n := x.fittingAll(trades); n != nil {
+	if n := x.fitting(trades); n != nil {
 		return n
 	}
 	// Past this point the session is concluded.
@@ -127,8 +126,7 @@ func (x *exec) concludeBidding(o *tx.ConcludeBidding) *tx.Rejection {
 func (x *exec) bids(s *tx.BiddingSession) []bid {
 	var all []bid
 	for n := int64(1); n <= s.Orders; n++ {
-		party, reference, _ := strings.Cut(string(x.at(sessionOrderKey(x.key(), s.Session, n)).value), "\x00")
-		c, r := x.order(party, reference)
+		c, r := x.orderNamed(sessionOrderKey(x.key(), s.Session, n))
 		if r.Side == tx.Buy && r.State == tx.OrderOpen {
 			all = append(all, bid{c, r})
 		}
@@ -158,18 +156,4 @@ func winners(s *tx.BiddingSession, bids []bid) []tx.TradeRecord {
 		}
 	}
 	return all
-}
-
-// fittingAll is fitting for trades that are booked together.
-func (x *exec) fittingAll(trades []tx.TradeRecord) *tx.Rejection {
-	all := x.turnover()
-	for i := range trades {
-		t := &trades[i]
-		amount, ok := tx.Amount(t.Tonnes, t.Price)
-		if !ok || !fits(int64(all.tonnes), int64(t.Tonnes)) || !fits(int64(all.amount), int64(amount)) {
-			return about(tx.AmountOverflow, t.Instrument)
-		}
-		t.Amount, all.tonnes, all.amount = amount, all.tonnes+t.Tonnes, all.amount+amount
-	}
-	return nil
 }

@@ -92,6 +92,19 @@ func (x *exec) dueOf(year tx.Year, e account) (*cell, tx.Obligation, *tx.Rejecti
 	return c, o, nil
 }
 
+// deadline of a year's obligations as it holds on the ledger's day; 0: none is set.
+func (x *exec) deadline(year tx.Year) tx.Day {
+	s := x.parameter(parameterDeadline+yearName(year), x.today())
+	if s == "" {
+		return 0
+	}
+	day, err := tx.ParseDay(s)
+	if err != nil {
+		panic("state: the deadline of " + yearName(year) + " is no day")
+	}
+	return day
+}
+
 // closeYear makes a year's obligations final, after its deadline and when no
 // application waits.
 func (x *exec) closeYear(o *tx.CloseYear) *tx.Rejection {
@@ -105,8 +118,7 @@ func (x *exec) closeYear(o *tx.CloseYear) *tx.Rejection {
 		return short(tx.OpenBusiness, yearName(o.Year), 0, y.submitted)
 	}
 	today := x.facts.day()
-	deadline, err := tx.ParseDay(x.parameter(parameterDeadline+yearName(o.Year), today))
-	if err != nil || today <= deadline {
+	if deadline := x.deadline(o.Year); deadline == 0 || today <= deadline {
 		return short(tx.DeadlineNotPassed, yearName(o.Year), deadline, today)
 	}
 	// Past this point the year is closed.

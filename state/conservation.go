@@ -18,7 +18,7 @@ func (v *View) Conservation() (tx.Conservation, error) {
 	sums := map[string]*holding{}
 	var err error
 	for key, value := range v.each([]byte{rangeHolding}, &err) {
-		party, code, _ := strings.Cut(string(key), "\x00")
+		party, code := cutKey(string(key))
 		if sums[code] == nil {
 			sums[code] = new(holding)
 		}
@@ -177,7 +177,7 @@ func (v *View) conserveCCER(c *tx.Conservation, broken func(string, ...any)) err
 	}
 	held := map[string]tx.Tonnes{}
 	for key, value := range v.each([]byte{rangeCCER}, &err) {
-		party, batch, _ := strings.Cut(string(key), "\x00")
+		party, batch := cutKey(string(key))
 		n := tx.Tonnes(number(value))
 		if n < 0 {
 			broken("%s holds %d t of the batch %s", party, n, batch)

@@ -31,7 +31,7 @@ func newFrameLedger(t *testing.T, all asked) *frameLedger {
 		o := tx.OpenAccount{Id: roleParty(role), Role: role, Name: role.String()}
 		switch role {
 		case tx.KeyEmittingEntity, tx.OtherInstitution:
-			o.USCC = uscc(int(role))
+			o.USCC = tx.PracticeUSCC(int(role))
 		}
 		if role == tx.KeyEmittingEntity {
 			o.Region = roleParty(tx.RegionDepartment)

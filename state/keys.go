@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"carbonledger/tx"
 )
@@ -81,6 +82,12 @@ func keyOf1(b []byte, r byte, part string) []byte { return append(append(b, r), 
 func keyOf2(b []byte, r byte, part, last string) []byte {
 	b = append(append(b, r), part...)
 	return append(append(b, 0), last...)
+}
+
+// cutKey takes apart what keyOf2 put together behind the range.
+func cutKey(key string) (part, last string) {
+	part, last, _ = strings.Cut(key, "\x00")
+	return part, last
 }
 
 func publicKeyKey(b []byte, k *tx.PublicKey) []byte {

@@ -11,6 +11,13 @@ func (x *exec) order(party, reference string) (*cell, tx.OrderRecord) {
 	return c, r
 }
 
+// orderNamed is the order whose party and reference stand in the record with this
+// key: one of a day's numbers, or of a session's.
+func (x *exec) orderNamed(key []byte) (*cell, tx.OrderRecord) {
+	party, reference := cutKey(string(x.at(key).value))
+	return x.order(party, reference)
+}
+
 // registerOrder locks what an order may cost (exchange's trading rules; Trial
 // Measures, Art. 23): trading-available units, or money at the limit price.
 func (x *exec) registerOrder(*tx.RegisterOrder) *tx.Rejection {

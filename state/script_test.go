@@ -64,7 +64,7 @@ func newScript(t testing.TB) *script {
 	} {
 		o := tx.OpenAccount{Id: p.id, Role: p.role, Name: "test " + p.id, Region: p.region}
 		if p.role == tx.KeyEmittingEntity {
-			o.USCC = uscc(i)
+			o.USCC = tx.PracticeUSCC(i)
 		}
 		for _, key := range s.keysOf(p.id) {
 			o.Keys = append(o.Keys, tx.ProvenKey{Key: key.Public()})
@@ -75,13 +75,6 @@ func newScript(t testing.TB) *script {
 		s.f.Parameters = append(s.f.Parameters, tx.SetParameter{Name: "hours." + kind, From: s.f.Start.Day(), Value: "00:00-24:00"})
 	}
 	return s
-}
-
-// uscc is the n-th code that belongs to nobody.
-func uscc(n int) string {
-	first := fmt.Sprintf("9142000000%07d", n)
-	check, _ := tx.CheckUSCC(first)
-	return first + string(check)
 }
 
 // twoPersons are the parties whose operations need two persons: each has a second

@@ -190,7 +190,7 @@ func (s *script) rarer(d *datadriven.TestData, asker, verb string, a map[string]
 			o.Name = name
 		}
 		if n, given := strings.CutPrefix(a["uscc"], "#"); given {
-			o.USCC = uscc(int(whole(n)))
+			o.USCC = tx.PracticeUSCC(int(whole(n)))
 		}
 		o.Sector = tx.Sector(tx.Sector_value["SECTOR_"+strings.ToUpper(a["sector"])])
 		o.Keys = s.provenAll(o.Id, a["keys"])

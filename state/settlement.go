@@ -1,10 +1,6 @@
 package state
 
-import (
-	"strings"
-
-	"carbonledger/tx"
-)
+import "carbonledger/tx"
 
 func (x *exec) settlement(day tx.Day) (*cell, tx.DaySettlement) {
 	var d tx.DaySettlement
@@ -32,8 +28,7 @@ func (x *exec) settle(day tx.Day) {
 		x.setMessage(c, &t)
 	}
 	for n := int64(1); n <= x.facts.orders; n++ {
-		party, reference, _ := strings.Cut(string(x.at(numberKey(x.key(), rangeDayOrder, day, n)).value), "\x00")
-		if c, r := x.order(party, reference); r.State == tx.OrderOpen {
+		if c, r := x.orderNamed(numberKey(x.key(), rangeDayOrder, day, n)); r.State == tx.OrderOpen {
 			x.release(c, &r, tx.OrderLapsed)
 		}
 	}

@@ -214,7 +214,7 @@ func TestTooManyKeys(t *testing.T) {
 	try(0, tx.TooManyKeys, add("e0", "e0", 63))
 	revoke := op(&tx.Operation_RevokeKey{RevokeKey: &tx.RevokeKey{Key: s.key("many e05").Public()}})
 	try(0, tx.TooManyKeys, revoke, add("e0", "e0", 63))
-	open := &tx.OpenAccount{Id: "e7", Role: tx.KeyEmittingEntity, Name: "x", Region: "hubei", USCC: uscc(99)}
+	open := &tx.OpenAccount{Id: "e7", Role: tx.KeyEmittingEntity, Name: "x", Region: "hubei", USCC: tx.PracticeUSCC(99)}
 	for n := range 65 {
 		k, err := tx.ProveKey(s.f.Hash, "e7", s.key(fmt.Sprint("many e7", n)))
 		s.must(err)

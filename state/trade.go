@@ -34,14 +34,14 @@ func (x *exec) recordTrade(o *tx.RecordTrade) *tx.Rejection {
 	if buy.Party == sell.Party {
 		return about(tx.SameParty, buy.Party)
 	}
-	t := tx.TradeRecord{
+	trade := []tx.TradeRecord{{
 		Day: x.facts.openDay, Kind: o.Kind, Instrument: o.Instrument, Price: o.Price, Tonnes: o.Tonnes, Buy: o.Buy, Sell: o.Sell, State: tx.TradeRecorded,
-	}
-	if n := x.fitting(&t); n != nil {
+	}}
+	if n := x.fitting(trade); n != nil {
 		return n
 	}
 	// Past this point the trade cannot fail.
-	x.conclude(&t, buyCell, &buy, sellCell, &sell)
+	x.conclude(&trade[0], buyCell, &buy, sellCell, &sell)
 	return nil
 }
 
@@ -69,15 +69,18 @@ func checkOrder(t *tx.RecordTrade, r *tx.OrderRecord, side tx.Side) *tx.Rejectio
 	return nil
 }
 
-// fitting computes the trade's amount, if it and the market's sums fit into 63
+// fitting computes the trades' amounts, if they and the market's sums fit into 63
 // bits. The market's turnover is the greatest of all sums of tonnes and of fen.
-func (x *exec) fitting(t *tx.TradeRecord) *tx.Rejection {
-	amount, ok := tx.Amount(t.Tonnes, t.Price)
+func (x *exec) fitting(trades []tx.TradeRecord) *tx.Rejection {
 	all := x.turnover()
-	if !ok || !fits(int64(all.tonnes), int64(t.Tonnes)) || !fits(int64(all.amount), int64(amount)) {
-		return about(tx.AmountOverflow, t.Instrument)
+	for i := range trades {
+		t := &trades[i]
+		amount, ok := tx.Amount(t.Tonnes, t.Price)
+		if !ok || !fits(int64(all.tonnes), int64(t.Tonnes)) || !fits(int64(all.amount), int64(amount)) {
+			return about(tx.AmountOverflow, t.Instrument)
+		}
+		t.Amount, all.tonnes, all.amount = amount, all.tonnes+t.Tonnes, all.amount+amount
 	}
-	t.Amount = amount
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
 
 	"carbonledger/state/disk"
@@ -170,7 +169,7 @@ func (v *View) Holdings(party, instrument, after string, limit int) ([]tx.Holdin
 	for key, value := range v.each(prefix, &err) {
 		holder, code := party, string(key)
 		if party == "" {
-			holder, code, _ = strings.Cut(string(key), "\x00")
+			holder, code = cutKey(string(key))
 		}
 		if instrument != "" && code != instrument {
 			continue

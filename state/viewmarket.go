@@ -61,14 +61,10 @@ func (v *View) eachObligation(year tx.Year, f func(cursor string, o *tx.Obligati
 	return err
 }
 
-// deadline of a year's obligations as it holds on the ledger's day; 0: none is set.
+// deadline is exec.deadline at the view's height.
 func (v *View) deadline(year tx.Year) (day tx.Day, err error) {
 	defer recovered(&err)
-	x := newExec(v.ledger.chain, v.store, v.at.facts)
-	if s := x.parameter(parameterDeadline+yearName(year), x.facts.day()); s != "" {
-		day, err = tx.ParseDay(s)
-	}
-	return day, err
+	return newExec(v.ledger.chain, v.store, v.at.facts).deadline(year), nil
 }
 
 // obligationState is where an obligation stands (domain 8.2).

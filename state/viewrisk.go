@@ -2,16 +2,9 @@ package state
 
 import (
 	"math/big"
-	"strings"
-	"time"
 
 	"carbonledger/tx"
 )
-
-func cutKey(key string) (first, rest string) {
-	first, rest, _ = strings.Cut(key, "\x00")
-	return first, rest
-}
 
 // Risks lists where a year's obligations stand, by region and entity, of one
 // region or entity unless these are empty (domain 8.3). An entity without an
@@ -55,7 +48,7 @@ func (x *exec) risk(o *tx.Obligation, deadline tx.Day) tx.Risk {
 	r.Money = m.free()
 	r.Gap = max(0, r.Due-capped(r.Covered, r.Usable, r.Reductions))
 	if deadline != 0 {
-		r.DaysLeft = (int64(deadline.Start()) - int64(x.facts.day().Start())) / (24 * time.Hour).Milliseconds()
+		r.DaysLeft = (int64(deadline.Start()) - int64(x.facts.day().Start())) / int64(dayLength)
 	}
 	r.Class = x.riskClass(&r, price, deadline)
 	return r

@@ -83,7 +83,7 @@ func (d *Decoded) checkFrame() *Rejection {
 		return &Rejection{Reason: TooLarge, Subject: "operations", Have: MaxOperations, Want: int64(len(d.Body.Operations))}
 	case len(d.Transaction.Signatures) == 0:
 		return &Rejection{Reason: NoSignature}
-	case !printable(d.Body.Reference, MaxReferenceBytes):
+	case !ValidReference(d.Body.Reference):
 		return &Rejection{Reason: BadReference}
 	case !text(d.Body.ChainId, d.Body.Party):
 		return &Rejection{Reason: Malformed}
@@ -117,6 +117,10 @@ func knownKeys(all []ProvenKey) bool {
 	}
 	return true
 }
+
+// ValidReference reports whether s can be a reference, or the number of an
+// application: 1 to MaxReferenceBytes visible ASCII characters.
+func ValidReference(s string) bool { return printable(s, MaxReferenceBytes) }
 
 // printable accepts 1 to most bytes of visible ASCII.
 func printable(s string, most int) bool {

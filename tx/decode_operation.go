@@ -189,5 +189,5 @@ func (s *SignedOrder) Read() (o OrderBody, ok bool) {
 	}
 	sides := o.Side == Buy || o.Side == Sell
 	kinds := o.Kind == Listed || o.Kind == BlockTrade || o.Kind == Bidding
-	return o, sides && kinds && text(o.ChainId, o.Party, o.Instrument, o.Session) && printable(o.Reference, MaxReferenceBytes)
+	return o, sides && kinds && text(o.ChainId, o.Party, o.Instrument, o.Session) && ValidReference(o.Reference)
 }

@@ -1,6 +1,9 @@
 package tx
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // usccCharacters in order of their values: digits and capitals without I, O, S,
 // V and Z (GB 32100-2015, table of characters).
@@ -32,4 +35,15 @@ func CheckUSCC(first17 string) (byte, bool) {
 		sum, weight = sum+value*weight, weight*3%31
 	}
 	return usccCharacters[(31-sum%31)%31], true
+}
+
+// PracticeUSCC is a well formed code that belongs to nobody, another one for each
+// number below a thousand million: for networks of practice and tests.
+func PracticeUSCC(number int) string {
+	first := fmt.Sprintf("91420000%09d", number)
+	check, ok := CheckUSCC(first)
+	if !ok {
+		panic("tx: no code begins with " + first)
+	}
+	return first + string(check)
 }

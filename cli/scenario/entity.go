@@ -290,10 +290,7 @@ func (f *File) offsets(all []Entity) error {
 func (f *File) surrenders(days []tx.Day, trades []Trade, all []Entity, own int, random *rand.Rand) {
 	first := max(0, atOrBefore(days, f.Invented.SurrenderFrom.Day()))
 	last := atOrBefore(days, f.obligation().Deadline.Day())
-	older := max(0, own-1)
-	if own == 0 {
-		older = 1
-	}
+	older := olderThan(own)
 	bought := make([]tx.Tonnes, len(all))
 	for i := range trades {
 		if t := &trades[i]; last >= 0 && t.Day <= days[last] {
@@ -314,6 +311,15 @@ func (f *File) surrenders(days []tx.Day, trades []Trade, all []Entity, own int, 
 		e.surrender.day = first + random.IntN(max(0, last-first)+1)
 	}
 	f.collect(days, trades, all, own)
+}
+
+// olderThan is the instrument of the vintages before the own one; where that is
+// the first, the one after it.
+func olderThan(own int) int {
+	if own == 0 {
+		return 1
+	}
+	return own - 1
 }
 
 // usable is what of an instrument counts for the obligation year.

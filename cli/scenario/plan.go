@@ -139,16 +139,6 @@ func (p *Plan) scheme(party string) tx.KeyScheme {
 	return tx.Ed25519
 }
 
-// uscc is a well formed unified social credit code that belongs to nobody.
-func uscc(number int) string {
-	first := fmt.Sprintf("91420000%09d", number)
-	check, ok := tx.CheckUSCC(first)
-	if !ok {
-		panic("scenario: no code begins with " + first)
-	}
-	return first + string(check)
-}
-
 func (p *Plan) key(party string, scheme tx.KeyScheme) (tx.PrivateKey, error) {
 	secret := sha256.Sum256(append(binary.BigEndian.AppendUint64([]byte("carbonledger/scenario/key\x00"), p.Seed), party...))
 	return tx.NewPrivateKey(scheme, secret[:])

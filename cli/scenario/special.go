@@ -40,10 +40,7 @@ func (p *Plan) pickSpecial() special {
 		s.beneficiary = -1
 	}
 	if s.beneficiary >= 0 {
-		older := p.own - 1
-		if p.own == 0 {
-			older = 1
-		}
+		older := olderThan(p.own)
 		if p.File.usable(older, 1) == 0 {
 			s.provider, s.beneficiary = -1, -1
 			return s

@@ -242,7 +242,7 @@ func (a *author) accounts() (Step, error) {
 			return s, err
 		}
 		a.keys[e.ID] = []tx.PrivateKey{k}
-		op, err := a.open(tx.OpenAccount{Id: e.ID, Name: e.Name, Region: e.Region, Role: tx.KeyEmittingEntity, USCC: uscc(i + 1), Sector: tx.Power})
+		op, err := a.open(tx.OpenAccount{Id: e.ID, Name: e.Name, Region: e.Region, Role: tx.KeyEmittingEntity, USCC: tx.PracticeUSCC(i + 1), Sector: tx.Power})
 		if err != nil {
 			return s, err
 		}

@@ -204,10 +204,7 @@ func (a *author) apply(s *Step, n int, year tx.Year, decisions map[string][]tx.O
 	if n != a.p.special.beneficiary {
 		return nil
 	}
-	provider, older := a.p.special.provider, max(1, a.p.own)-1
-	if a.p.own == 0 {
-		older = 1
-	}
+	provider, older := a.p.special.provider, olderThan(a.p.own)
 	a.registered[provider][older] -= a.p.special.quantity
 	id := a.p.Entities[provider].ID
 	decide(id, "on-behalf")

@@ -55,7 +55,7 @@ func founding() tx.Founding {
 	} {
 		p.Name, p.Keys = "test "+p.Id, []tx.ProvenKey{{Key: key(p.Id).Public()}, {Key: key(p.Id + "/2").Public()}}
 		if p.Role == tx.KeyEmittingEntity {
-			p.USCC = uscc(len(f.Parties))
+			p.USCC = tx.PracticeUSCC(len(f.Parties))
 		}
 		f.Parties = append(f.Parties, p)
 	}
@@ -145,13 +145,6 @@ func (h *history) extend(t *testing.T, ledger *state.Ledger, raws [][]byte) {
 	applied, err := ledger.Apply([]state.Entry{{Index: head.Height + 1, Block: raw}})
 	must(t, err)
 	h.records = append(h.records, tx.BlockRecord{Height: head.Height + 1, Block: raw, Hash: bytes.Clone(applied[0].Hash[:]), Time: applied[0].Time})
-}
-
-// uscc is the n-th code that belongs to nobody.
-func uscc(n int) string {
-	first := fmt.Sprintf("9142000000%07d", n)
-	check, _ := tx.CheckUSCC(first)
-	return first + string(check)
 }
 
 func (h *history) sign(t *testing.T, party, reference string, o tx.Operation) []byte {

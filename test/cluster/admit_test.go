@@ -59,7 +59,7 @@ func TestStrangersMakeNoBlocks(t *testing.T) {
 		proven, err := tx.ProveKey(c.Domain, "e9", key)
 		c.must(err)
 		open := tx.Operation{Operation: &tx.Operation_OpenAccount{OpenAccount: &tx.OpenAccount{
-			Id: "e9", Role: tx.KeyEmittingEntity, Name: "nine", Region: "hubei", USCC: USCC(900), Keys: []tx.ProvenKey{proven}}}}
+			Id: "e9", Role: tx.KeyEmittingEntity, Name: "nine", Region: "hubei", USCC: tx.PracticeUSCC(900), Keys: []tx.ProvenKey{proven}}}}
 		own := tx.Operation{Operation: &tx.Operation_Surrender{Surrender: &tx.Surrender{Instrument: "CEA22", Tonnes: 1, Year: 2023, Application: "a-1"}}}
 		receipts, err := c.Submit("n2", c.Sign("registry", "open", open), by(c.ChainID, "e9", key, own))
 		c.must(err)

@@ -70,13 +70,6 @@ func (p Parties) SignBy(party, reference string, keys []tx.PrivateKey, operation
 	return raw
 }
 
-// USCC is the n-th unified social credit code that belongs to nobody.
-func USCC(n int) string {
-	first := fmt.Sprintf("9142000000%07d", n)
-	check, _ := tx.CheckUSCC(first)
-	return first + string(check)
-}
-
 // Incarnation is the SHA-256 that a node's data directory answers to.
 func Incarnation(name string, generation int) [32]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "incarnation %d of %s", generation, name))
@@ -113,7 +106,7 @@ func Founding(n, entities int, script bool) tx.Founding {
 	open := func(id, region string, role tx.Role) {
 		o := tx.OpenAccount{Id: id, Role: role, Name: "test " + id, Region: region}
 		if role == tx.KeyEmittingEntity {
-			o.USCC = USCC(len(f.Parties))
+			o.USCC = tx.PracticeUSCC(len(f.Parties))
 		}
 		for _, k := range p.Keys(id) {
 			o.Keys = append(o.Keys, tx.ProvenKey{Key: k.Public()})

@@ -104,7 +104,7 @@ func founding(seed uint64) func(*tx.Founding) {
 		for i, sector := range []tx.Sector{tx.Power, tx.Steel, tx.Cement} {
 			id := fmt.Sprintf("h%d", i)
 			f.Parties = append(f.Parties, tx.OpenAccount{
-				Id: id, Role: tx.KeyEmittingEntity, Name: "test " + id, Region: "hunan", USCC: cluster.USCC(1000 + i), Sector: sector,
+				Id: id, Role: tx.KeyEmittingEntity, Name: "test " + id, Region: "hunan", USCC: tx.PracticeUSCC(1000 + i), Sector: sector,
 				Keys: []tx.ProvenKey{{Key: p.Key(id).Public()}},
 			})
 		}

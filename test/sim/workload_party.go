@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"carbonledger/test/cluster"
 	"carbonledger/tx"
 )
 
@@ -50,7 +49,7 @@ func (w *workload) openAccount() request {
 		Sector: pick(w, tx.SectorUnspecified, tx.Power, tx.Steel, tx.Aluminium),
 	}
 	w.n++
-	o.USCC = cluster.USCC(10_000 + w.n)
+	o.USCC = tx.PracticeUSCC(10_000 + w.n)
 	asker := "registry"
 	switch w.r.IntN(24) {
 	case 0:
@@ -58,7 +57,7 @@ func (w *workload) openAccount() request {
 	case 1:
 		o.Name = pick(w, "", strings.Repeat("x", 201))
 	case 2:
-		o.USCC = pick(w, "", "91420000000000001X", cluster.USCC(1000))
+		o.USCC = pick(w, "", "91420000000000001X", tx.PracticeUSCC(1000))
 	case 3:
 		o.Region = pick(w, "", "bank", "nobody")
 	case 4:
@@ -145,7 +144,7 @@ func (w *workload) changeAccount() request {
 	case 0:
 		o.Name = pick(w, fmt.Sprint("renamed ", w.n), "opened", strings.Repeat("x", 201))
 	case 1:
-		o.USCC = pick(w, cluster.USCC(10_000+w.n), cluster.USCC(1000), "91420000000000001X")
+		o.USCC = pick(w, tx.PracticeUSCC(10_000+w.n), tx.PracticeUSCC(1000), "91420000000000001X")
 	case 2:
 		o.Sector = pick(w, tx.Steel, tx.Cement, tx.Power)
 	case 3:
