@@ -17,7 +17,8 @@ import (
 var ledgerOperations = flag.Int("sim.operations", 20_000, "how many operations TestLedger asks for")
 
 // blockTransactions and compareBlocks: how much a block holds, and after how many
-// blocks every balance is compared.
+// blocks every balance is compared at most: a long run compares a hundred times,
+// because each comparison reads the whole state.
 const (
 	blockTransactions = 12
 	compareBlocks     = 150
@@ -32,6 +33,7 @@ func TestLedger(t *testing.T) {
 	stride := max(1, min(40, 2_400_000/max(1, *ledgerOperations)))
 	w := newWorkload(*first, p.model, stride, true)
 	queue := w.start()
+	every := max(compareBlocks, *ledgerOperations/blockTransactions/100)
 	for block := 1; asked < *ledgerOperations; block++ {
 		var raws [][]byte
 		for len(raws) < blockTransactions {
@@ -70,7 +72,7 @@ func TestLedger(t *testing.T) {
 				kinds[nameOf(&d.Body.Operations[i])] = k
 			}
 		}
-		fault, at := p.block(raws, block%compareBlocks == 0 || asked >= *ledgerOperations)
+		fault, at := p.block(raws, block%every == 0 || asked >= *ledgerOperations)
 		if fault != "" {
 			t.Fatalf("seed %d, %d operations, block %d: %s\nto repeat: go test ./test/sim -run TestLedger -sim.seed=%d -sim.operations=%d\nthe fewest transactions with it:\n%s",
 				*first, asked, block, fault, *first, *ledgerOperations, shrunk(t, *first, p.history, at, fault))

@@ -14,6 +14,10 @@ var partyKinds = []kind{
 	{2, (*workload).governance, false},
 }
 
+// manyParties: from here on accounts are seldom opened; the market has some
+// thousands, and each makes every day of a long run longer.
+const manyParties = 300
+
 // newKey makes a key that is not in use yet, or one that is.
 func (w *workload) newKey(party string) tx.ProvenKey {
 	w.n++
@@ -44,6 +48,9 @@ func (w *workload) newKey(party string) tx.ProvenKey {
 }
 
 func (w *workload) openAccount() request {
+	if len(w.m.parties) > manyParties && w.some(95) {
+		return w.addKey()
+	}
 	o := &tx.OpenAccount{
 		Id: w.name("opened", "n"), Role: tx.KeyEmittingEntity, Name: "opened", Region: pick(w, "hubei", "hubei", "hunan"),
 		Sector: pick(w, tx.SectorUnspecified, tx.Power, tx.Steel, tx.Aluminium),
