@@ -57,17 +57,21 @@ type work struct {
 	rejection []error
 }
 
-// execute runs a block over the exec's overlay. It writes nothing to disk.
-func (x *exec) execute(w *work, height uint64) (receipts []tx.Receipt, trace []byte) {
-	x.height, x.version = height, x.facts.version
+// execute runs a block over the exec's overlay. It writes nothing to disk. The
+// records share memory with the receipts.
+func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, records []*tx.OutcomeRecord, trace []byte) {
+	x.height, x.version, x.logSize = now.height+1, x.facts.version, now.size
 	before := x.facts
 	if w.block != nil {
 		x.facts.time = x.chain.tick(x.facts.time, w.block.Stamp)
 		receipts = make([]tx.Receipt, len(w.verified))
 		trace = make([]byte, 0, 8*len(w.verified))
 		for i := range w.verified {
-			receipts[i] = x.run(w.verified[i], w.rejection[i], w.block.Transactions[i], uint32(i))
-			trace = binary.BigEndian.AppendUint64(trace, x.trace.Sum64())
+			var recorded bool
+			if receipts[i], recorded = x.run(w.verified[i], w.rejection[i], w.block.Transactions[i], len(records)); recorded {
+				records = append(records, &tx.OutcomeRecord{Transaction: w.block.Transactions[i], Receipt: &receipts[i]})
+				trace = binary.BigEndian.AppendUint64(trace, x.trace.Sum64())
+			}
 		}
 	}
 	x.begin()
@@ -75,16 +79,37 @@ func (x *exec) execute(w *work, height uint64) (receipts []tx.Receipt, trace []b
 		x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
 	}
 	x.accounts.blockEnds()
-	return receipts, trace
+	if len(records) == 0 {
+		records = []*tx.OutcomeRecord{new(tx.OutcomeRecord)}
+	}
+	for _, r := range records {
+		r.Height, r.PreviousHash = x.height, now.hash[:]
+	}
+	if w.block != nil {
+		records[0].Head = w.block.Head()
+	}
+	return receipts, records, trace
+}
+
+// historyBlock is the block that the history keeps, and the running hash covers:
+// the one with the transactions that left a record, and no bytes where there was
+// none. What left no record had no effect, and anybody can make it.
+func historyBlock(records []*tx.OutcomeRecord) ([]byte, error) {
+	b, ok, err := tx.JoinBlock(records)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return b.Marshal()
 }
 
 // tracedBlocks is how far back Trace answers.
 const tracedBlocks = 1000
 
-// fill puts everything that a block changes into one batch. The applied index
-// travels with the balances: a crash before it reaches the disk loses both and
-// Raft's log replays the block; after it the entry is skipped.
-func fill(b *pebble.Batch, writes []*cell, record *tx.BlockRecord, index uint64, trace []byte) error {
+// fill puts everything that a block changes into one batch, its entries of the
+// log and their tree as well. The applied index travels with the balances: a
+// crash before it reaches the disk loses both and Raft's log replays the block;
+// after it the entry is skipped.
+func (l *Ledger) fill(b *pebble.Batch, writes []*cell, next *position, records []*tx.OutcomeRecord, trace []byte) error {
 	for _, c := range writes {
 		d := b.SetDeferred(len(c.key), len(c.value))
 		copy(d.Key, c.key)
@@ -93,22 +118,16 @@ func fill(b *pebble.Batch, writes []*cell, record *tx.BlockRecord, index uint64,
 			return err
 		}
 	}
-	h := record.Height
-	if h > 0 {
-		d := b.SetDeferred(9, record.Size())
-		copy(d.Key, heightKey(localBlock, h))
-		if _, err := record.MarshalToSizedBuffer(d.Value); err != nil {
-			return err
-		}
-		if err := d.Finish(); err != nil {
-			return err
-		}
+	if err := l.log.fill(b, records); err != nil {
+		return err
 	}
+	h := next.height
+	end := blockEnd{hash: next.hash, size: next.size, time: next.facts.time}
 	local := []struct{ key, value []byte }{
-		{heightKey(localHash, h), record.Hash},
+		{heightKey(localEnd, h), end.encode()},
 		{heightKey(localTrace, h), trace},
-		{[]byte{localHead}, append(appendNumbers(nil, int64(h)), record.Hash...)},
-		{[]byte{localApplied}, appendNumbers(nil, int64(index))},
+		{[]byte{localHead}, appendNumbers(nil, int64(h))},
+		{[]byte{localApplied}, appendNumbers(nil, int64(next.index))},
 	}
 	for _, l := range local {
 		if err := b.Set(l.key, l.value, nil); err != nil {

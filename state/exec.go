@@ -15,6 +15,8 @@ type exec struct {
 	// be the next block's.
 	version uint32
 	height  uint64
+	// logSize is the size of the log before this block.
+	logSize uint64
 
 	// Of the transaction that runs:
 	asker account

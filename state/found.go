@@ -30,10 +30,10 @@ func (l *Ledger) found() (err error) {
 	}
 	x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
 	writes := x.written()
-	l.now = position{hash: runningHash(tx.ID(l.chain.Hash), nil, writes), facts: x.facts}
+	l.now = position{hash: runningHash(tx.ID(l.chain.Hash), nil, writes), size: 1, facts: x.facts}
 	b := l.db.NewBatch()
 	err = errors.Join(
-		fill(b, writes, &tx.BlockRecord{Hash: l.now.hash[:], Time: l.now.facts.time}, 0, nil),
+		l.fill(b, writes, &l.now, []*tx.OutcomeRecord{tx.FoundingRecord(tx.Domain(l.chain.Hash))}, nil),
 		b.Set([]byte{localFormat}, appendNumbers(nil, formatVersion), nil),
 		b.Set([]byte{localGenesis}, l.chain.Hash[:], nil),
 	)

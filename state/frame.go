@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"strings"
 
 	"carbonledger/tx"
 )
@@ -22,29 +23,30 @@ import (
 //  6. Each operation, in order: version, opening position, role, right of the
 //     signing keys, number of persons, its rule.
 
-// run executes one transaction of a block and answers with its receipt. The
-// receipt's bytes belong to the caller.
-func (x *exec) run(v tx.Verified, verifyError error, raw []byte, position uint32) tx.Receipt {
+// run executes one transaction of a block, with what the block has recorded so
+// far, and answers with its receipt and whether that is a record of this block.
+// The receipt's bytes belong to the caller.
+func (x *exec) run(v tx.Verified, verifyError error, raw []byte, recorded int) (tx.Receipt, bool) {
 	s := x.save()
-	r := tx.Receipt{Height: x.height, Position: position, Time: x.facts.time, ScriptClock: x.chain.ScriptClock}
+	r := tx.Receipt{Height: x.height, Position: uint32(recorded), Time: x.facts.time, ScriptClock: x.chain.ScriptClock}
 	if verifyError != nil {
 		x.unverified(&r, verifyError, raw)
-		return r
+		return r, false
 	}
 	body, id := v.Body(), v.ID()
 	r.Id, r.Party, r.Reference = append(x.room(32)[:0], id[:]...), body.Party, body.Reference
 	reference := x.at(keyOf2(x.key(), rangeReference, body.Party, body.Reference))
 	if string(reference.value) == string(id[:]) {
-		return x.firstReceipt(&id)
+		return x.firstReceipt(&id), false
 	}
 	if n := x.admit(v); n != nil {
 		refuse(&r, n)
-		return r
+		return r, false
 	}
 	if reference.exists() {
 		refuse(&r, no(tx.ReferenceReused))
 		r.FirstId = reference.value
-		return r
+		return r, false
 	}
 	x.verified = v
 	if n := x.operations(body); n != nil {
@@ -55,14 +57,21 @@ func (x *exec) run(v tx.Verified, verifyError error, raw []byte, position uint32
 	}
 	// Past this point the outcome stands, accepted or not.
 	x.facts.transactions++
-	r.Time = x.facts.time
+	r.Time, r.Index = x.facts.time, x.logSize+uint64(recorded)
 	x.set(reference, r.Id)
 	x.setMessage(x.at(receiptKey(x.key(), &id)), &r)
-	return r
+	return r, true
 }
 
+// maxSubjectBytes bounds a receipt beside its transaction, so that the outcome
+// record fits an entry of the log; names of the market are far shorter.
+const maxSubjectBytes = 400
+
 func refuse(r *tx.Receipt, n *tx.Rejection) {
-	r.Reason, r.Operation, r.Subject, r.Have, r.Want = n.Reason, n.Operation, n.Subject, n.Have, n.Want
+	r.Reason, r.Operation, r.Have, r.Want = n.Reason, n.Operation, n.Have, n.Want
+	if r.Subject = n.Subject; len(r.Subject) > maxSubjectBytes {
+		r.Subject = strings.ToValidUTF8(r.Subject[:maxSubjectBytes], "") + "…"
+	}
 }
 
 // unverified answers a transaction whose encoding or signatures do not hold.

@@ -67,11 +67,12 @@ const (
 	localFormat   byte = 0x80 // → format of the key space, 8 bytes
 	localGenesis  byte = 0x81 // → genesis hash
 	localApplied  byte = 0x82 // → Raft index of the newest applied entry, 8 bytes
-	localHead     byte = 0x83 // → height, 8 bytes, and running hash
-	localBlock    byte = 0x84 // height → tx.BlockRecord
-	localHash     byte = 0x85 // height → running hash
+	localHead     byte = 0x83 // → height, 8 bytes
+	localEntry    byte = 0x84 // index → tx.OutcomeRecord
+	localEnd      byte = 0x85 // height → blockEnd
 	localTrace    byte = 0x86 // height → xxhash of each transaction's writes
-	formatVersion      = 1
+	localNode     byte = 0x87 // level, 1 byte, index, 8 bytes → node of the log's tree
+	formatVersion      = 2
 )
 
 // Every function of this file appends to b, so that a hot path brings its own

@@ -64,6 +64,7 @@ type Ledger struct {
 	verifier *tx.Verifier
 	options  Options
 	x        *exec
+	log      *log
 	failed   error // of Apply, for good
 
 	// publish makes a batch and the position that it leaves one step for those
@@ -82,6 +83,7 @@ type Ledger struct {
 type position struct {
 	height uint64
 	hash   tx.ID
+	size   uint64 // of the log
 	index  uint64 // of Raft
 	facts  facts
 }
@@ -100,7 +102,7 @@ func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error)
 	if err != nil {
 		return nil, fmt.Errorf("state: open the ledger: %w", err)
 	}
-	l := &Ledger{db: db, chain: c, verifier: v, options: o}
+	l := &Ledger{db: db, chain: c, verifier: v, options: o, log: &log{}}
 	l.quiet.L = &l.mu
 	if err := l.start(dir); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -140,14 +142,17 @@ func (l *Ledger) start(dir string) error {
 	if err != nil {
 		return err
 	}
-	if len(head) != 40 || len(applied) != 8 {
+	if len(head) != 8 || len(applied) != 8 {
 		return fmt.Errorf("state: %s lacks its head: remove the directory and catch up from the other nodes", dir)
 	}
-	l.now = position{
-		height: binary.BigEndian.Uint64(head), hash: tx.ID(head[8:]),
-		index: uint64(number(applied)), facts: decodeFacts(known),
+	height := binary.BigEndian.Uint64(head)
+	end, err := endOf(height, l.get)
+	if err != nil {
+		return fmt.Errorf("%w: remove %s and catch up from the other nodes", err, dir)
 	}
-	return nil
+	l.now = position{height: height, hash: end.hash, size: end.size, index: uint64(number(applied)), facts: decodeFacts(known)}
+	l.log, err = openLog(l.db, end.size)
+	return err
 }
 
 // get reads a copy of a record, nil where there is none.
@@ -223,23 +228,27 @@ func (l *Ledger) applyOne(w *work) (a Applied, err error) {
 	}
 	defer recovered(&err)
 	defer l.x.reset()
-	height := l.now.height + 1
-	receipts, trace := l.x.execute(w, height)
+	receipts, records, trace := l.x.execute(w, &l.now)
+	block := w.entry.Block
+	if w.block == nil || len(w.block.Transactions) > 0 && (records[0].Receipt == nil || len(records) < len(w.block.Transactions)) {
+		if block, err = historyBlock(records); err != nil {
+			panic(fmt.Sprintf("state: the records of block %d: %v", l.now.height+1, err))
+		}
+	}
 	writes := l.x.written()
-	next := position{height, runningHash(l.now.hash, w.entry.Block, writes), w.entry.Index, l.x.facts}
-	record := &tx.BlockRecord{Height: height, Block: w.entry.Block, Hash: next.hash[:], Time: next.facts.time}
-	if err := l.commit(writes, record, next, trace); err != nil {
+	next := position{l.now.height + 1, runningHash(l.now.hash, block, writes), l.now.size + uint64(len(records)), w.entry.Index, l.x.facts}
+	if err := l.commit(writes, records, next, trace); err != nil {
 		return a, err
 	}
-	return Applied{Height: height, Hash: next.hash, Time: next.facts.time, Receipts: receipts}, nil
+	return Applied{Height: next.height, Hash: next.hash, Time: next.facts.time, Receipts: receipts}, nil
 }
 
 // commit writes a block without waiting for the disk, since Raft's log is the
 // durable copy, and publishes where the ledger stands in the same moment.
-func (l *Ledger) commit(writes []*cell, record *tx.BlockRecord, next position, trace []byte) error {
+func (l *Ledger) commit(writes []*cell, records []*tx.OutcomeRecord, next position, trace []byte) error {
 	b := l.db.NewBatch()
-	if err := fill(b, writes, record, next.index, trace); err != nil {
-		return errors.Join(fmt.Errorf("state: prepare block %d: %w", record.Height, err), b.Close())
+	if err := l.fill(b, writes, &next, records, trace); err != nil {
+		return errors.Join(fmt.Errorf("state: prepare block %d: %w", next.height, err), b.Close())
 	}
 	l.publish.Lock()
 	err := l.db.Commit(b, false)
@@ -250,7 +259,7 @@ func (l *Ledger) commit(writes []*cell, record *tx.BlockRecord, next position, t
 	}
 	l.publish.Unlock()
 	if err != nil {
-		return fmt.Errorf("state: write block %d: %w", record.Height, err)
+		return fmt.Errorf("state: write block %d: %w", next.height, err)
 	}
 	if l.options.CheckConservation {
 		return l.mustConserve()
@@ -289,14 +298,14 @@ func (l *Ledger) HashAt(height uint64) (tx.ID, bool, error) {
 		return tx.ID{}, false, ErrClosed
 	}
 	defer l.leave()
-	b, err := l.get(heightKey(localHash, height))
-	if err != nil || b == nil {
-		return tx.ID{}, false, err
+	if height > l.Head().Height {
+		return tx.ID{}, false, nil
 	}
-	return tx.ID(b), true, nil
+	end, err := endOf(height, l.get)
+	return end.hash, err == nil, err
 }
 
-// Trace is xxhash of what each transaction of a block wrote, in order, so that
+// Trace is xxhash of what each recorded transaction of a block wrote, in order, so that
 // replicas that differ find the first transaction that does. It answers for the
 // newest 1000 blocks.
 func (l *Ledger) Trace(height uint64) ([]uint64, error) {

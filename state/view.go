@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -223,7 +224,31 @@ func (v *View) Receipt(id tx.ID) (tx.Receipt, bool, error) {
 
 // Block at a height from 1 on, false above the head.
 func (v *View) Block(height uint64) (tx.BlockRecord, bool, error) {
-	return one[tx.BlockRecord](v, heightKey(localBlock, height))
+	if height == 0 || height > v.at.height {
+		return tx.BlockRecord{}, false, nil
+	}
+	before, err := v.blockEnd(height - 1)
+	if err != nil {
+		return tx.BlockRecord{}, false, err
+	}
+	end, err := v.blockEnd(height)
+	if err != nil {
+		return tx.BlockRecord{}, false, err
+	}
+	var records []*tx.OutcomeRecord
+	err = v.Entries(before.size, end.size, func(_ uint64, entry []byte) error {
+		r, err := tx.DecodeRecord(bytes.Clone(entry))
+		records = append(records, r)
+		return err
+	})
+	if err != nil {
+		return tx.BlockRecord{}, false, err
+	}
+	raw, err := historyBlock(records)
+	if err != nil {
+		return tx.BlockRecord{}, false, fmt.Errorf("state: the log entries %d to %d: %w", before.size, end.size-1, err)
+	}
+	return tx.BlockRecord{Height: height, Block: raw, Hash: end.hash[:], Time: end.time}, true, nil
 }
 
 // Transaction is the signed bytes of a transaction that has a receipt.
@@ -232,14 +257,15 @@ func (v *View) Transaction(id tx.ID) ([]byte, bool, error) {
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	record, ok, err := v.Block(r.Height)
+	entry, err := v.get(heightKey(localEntry, r.Index))
 	if err != nil {
 		return nil, false, err
 	}
-	if block, good := tx.DecodeBlock(record.Block); ok && good && int(r.Position) < len(block.Transactions) {
-		return block.Transactions[r.Position], true, nil
+	record, err := tx.DecodeRecord(entry)
+	if err != nil {
+		return nil, false, fmt.Errorf("state: the log entry %d of the transaction %s: %w", r.Index, id, err)
 	}
-	return nil, false, fmt.Errorf("state: block %d lacks the transaction %s of its receipt", r.Height, id)
+	return record.Transaction, true, nil
 }
 
 // Order that was registered, and how much of it is filled.
@@ -278,7 +304,8 @@ func (v *View) Validators() ([]tx.Validator, error) {
 func (v *View) Check(raw []byte) (r tx.Receipt, err error) {
 	defer recovered(&err)
 	x := newExec(v.ledger.chain, v.store, v.at.facts)
-	x.height = v.at.height + 1
+	x.height, x.logSize = v.at.height+1, v.at.size
 	verified, verifyErr := v.ledger.verifier.Verify(raw)
-	return x.run(verified, verifyErr, raw, 0), nil
+	r, _ = x.run(verified, verifyErr, raw, 0)
+	return r, nil
 }

@@ -177,7 +177,7 @@ func DecodeOpeningPage(raw []byte) (*OpeningPage, bool) {
 // DecodeBlock reads a block in its one encoding, or returns false.
 func DecodeBlock(raw []byte) (*Block, bool) {
 	b := new(Block)
-	if len(raw) > MaxBlockBytes || b.Unmarshal(raw) != nil || !same(b, raw) || !text(b.Proposer) {
+	if len(raw) > MaxBlockBytes || b.Unmarshal(raw) != nil || !same(b, raw) || !text(b.Proposer) || len(b.AppliedHash) > 32 {
 		return nil, false
 	}
 	return b, true

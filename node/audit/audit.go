@@ -218,6 +218,9 @@ func (a *auditor) compare(r tx.BlockRecord, re *state.Applied) error {
 func (a *auditor) checkReceipt(height uint64, i int, receipt *tx.Receipt) error {
 	switch receipt.Reason {
 	case tx.Accepted:
+		if receipt.Height != height || int(receipt.Position) != i {
+			return &Difference{Height: height, Transaction: i, ID: fmt.Sprintf("%x", receipt.Id), What: fmt.Sprintf("it is the one of height %d, transaction %d", receipt.Height, receipt.Position)}
+		}
 		a.report.Accepted++
 		return nil
 	case tx.Malformed, tx.TooLarge, tx.UnknownOperation, tx.BadSignature, tx.BadProof, tx.NoOperations, tx.NoSignature, tx.BadReference:
@@ -226,6 +229,9 @@ func (a *auditor) checkReceipt(height uint64, i int, receipt *tx.Receipt) error 
 			d.ID = fmt.Sprintf("%x", receipt.Id)
 		}
 		return d
+	}
+	if receipt.Height != height || int(receipt.Position) != i || receipt.Index == 0 {
+		return &Difference{Height: height, Transaction: i, ID: fmt.Sprintf("%x", receipt.Id), What: "it leaves no record here: " + receipt.Reason.String()}
 	}
 	a.rejected[receipt.Reason]++
 	return nil

@@ -226,7 +226,7 @@ func TestLies(t *testing.T) {
 		{"a block of noise", func(h *history) { h.records[19].Block = []byte("noise") }, 20, -1, "no block"},
 		{"an empty block", func(h *history) { h.records[19].Block = nil }, 20, -1, ""},
 		{"a transaction left out", inBlock(20, func(b *tx.Block) { b.Transactions = b.Transactions[1:] }), 20, -1, "running hash"},
-		{"a transaction twice", inBlock(20, func(b *tx.Block) { b.Transactions = append(b.Transactions, b.Transactions[0]) }), 20, -1, "running hash"},
+		{"a transaction twice", inBlock(20, func(b *tx.Block) { b.Transactions = append(b.Transactions, b.Transactions[0]) }), 20, 4, "it is the one of height 20, transaction 0"},
 		{"transactions swapped", inBlock(20, func(b *tx.Block) {
 			b.Transactions[0], b.Transactions[1] = b.Transactions[1], b.Transactions[0]
 		}), 20, -1, "running hash"},

@@ -1,0 +1,203 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	cosig "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Policy says when a checkpoint counts: the log's own signature, and enough
+// cosignatures (c2sp.org/tlog-policy). It is what a verifier believes in.
+type Policy struct {
+	log       note.Verifier
+	witnesses map[string]note.Verifier
+	groups    map[string]group
+	quorum    string
+}
+
+type group struct {
+	need    int
+	members []string
+}
+
+// MaxPolicyBytes bounds a policy's text.
+const MaxPolicyBytes = 64 << 10
+
+// ParsePolicy reads a policy with one log. It is stricter than the format: no
+// key and no member counts twice, and a group asks for at least one.
+func ParsePolicy(text string) (*Policy, error) {
+	if len(text) > MaxPolicyBytes {
+		return nil, fmt.Errorf("proof: a policy of %d bytes: the limit is %d", len(text), MaxPolicyBytes)
+	}
+	p := &Policy{witnesses: map[string]note.Verifier{}, groups: map[string]group{}}
+	for i, line := range strings.Split(text, "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		if err := p.line(words); err != nil {
+			return nil, fmt.Errorf("proof: the policy's line %d: %w", i+1, err)
+		}
+	}
+	if p.log == nil || p.quorum == "" {
+		return nil, fmt.Errorf("proof: a policy has a line \"log\" and a line \"quorum\"")
+	}
+	return p, nil
+}
+
+func (p *Policy) line(words []string) (err error) {
+	switch kind, n := words[0], len(words); {
+	case kind == "log" && (n == 2 || n == 3) && p.log == nil:
+		p.log, err = note.NewVerifier(words[1])
+		return err
+	case kind == "witness" && (n == 3 || n == 4):
+		v, err := cosig.NewVerifierForCosignatureV1(words[2])
+		if err != nil {
+			return err
+		}
+		for _, other := range p.witnesses {
+			if other.Name() == v.Name() && other.KeyHash() == v.KeyHash() {
+				return fmt.Errorf("the key of %s stands there twice", v.Name())
+			}
+		}
+		if err := p.free(words[1]); err != nil {
+			return err
+		}
+		p.witnesses[words[1]] = v
+		return nil
+	case kind == "group" && n >= 4:
+		return p.group(words[1], words[2], words[3:])
+	case kind == "quorum" && n == 2 && p.quorum == "":
+		if p.quorum = words[1]; p.quorum != "none" && !p.known(p.quorum) {
+			return fmt.Errorf("the quorum %q is no witness and no group before it", p.quorum)
+		}
+		return nil
+	}
+	return fmt.Errorf("%q is none of: log VKEY [URL], witness NAME VKEY [URL], group NAME K MEMBER…, quorum NAME; log and quorum once", strings.Join(words, " "))
+}
+
+func (p *Policy) group(name, need string, members []string) error {
+	g := group{members: members}
+	switch need {
+	case "any":
+		g.need = 1
+	case "all":
+		g.need = len(members)
+	default:
+		n, err := strconv.ParseUint(need, 10, 8)
+		if err != nil {
+			return fmt.Errorf("the group %q asks for %q of its members", name, need)
+		}
+		g.need = int(n)
+	}
+	if g.need < 1 || g.need > len(members) {
+		return fmt.Errorf("the group %q asks for %d of %d members", name, g.need, len(members))
+	}
+	for i, m := range members {
+		if !p.known(m) || slices.Contains(members[:i], m) {
+			return fmt.Errorf("the group %q has the member %q, which is twice in it or not named before", name, m)
+		}
+	}
+	if err := p.free(name); err != nil {
+		return err
+	}
+	p.groups[name] = g
+	return nil
+}
+
+func (p *Policy) known(name string) bool {
+	_, group := p.groups[name]
+	return group || p.witnesses[name] != nil
+}
+
+func (p *Policy) free(name string) error {
+	if slices.Contains([]string{"log", "witness", "group", "quorum", "any", "all", "none"}, name) || p.known(name) {
+		return fmt.Errorf("the name %q is taken", name)
+	}
+	return nil
+}
+
+// Origin of the log.
+func (p *Policy) Origin() string { return p.log.Name() }
+
+// Open verifies a checkpoint: the log's signature, its origin, and that the
+// quorum cosigned it. Signatures of strangers are ignored, as the format says;
+// one of a known key that does not hold is an error.
+func (p *Policy) Open(checkpoint []byte) (Checkpoint, []Cosignature, error) {
+	c, all, err := p.signed(checkpoint)
+	if err != nil {
+		return c, nil, err
+	}
+	seen := map[string]bool{}
+	for name, v := range p.witnesses {
+		seen[name] = slices.ContainsFunc(all, func(s Cosignature) bool { return s.Name == v.Name() })
+	}
+	if p.quorum != "none" && !p.satisfied(p.quorum, seen) {
+		return c, all, fmt.Errorf("proof: the checkpoint of size %d lacks cosignatures: %d are there, not enough for the quorum %q", c.Size, len(all), p.quorum)
+	}
+	return c, all, nil
+}
+
+func (p *Policy) signed(checkpoint []byte) (c Checkpoint, all []Cosignature, err error) {
+	if len(checkpoint) > MaxCheckpointBytes {
+		return c, nil, fmt.Errorf("proof: a checkpoint of %d bytes: the limit is %d", len(checkpoint), MaxCheckpointBytes)
+	}
+	verifiers := []note.Verifier{p.log}
+	for _, v := range p.witnesses {
+		verifiers = append(verifiers, v)
+	}
+	n, err := note.Open(checkpoint, note.VerifierList(verifiers...))
+	if err != nil {
+		return c, nil, fmt.Errorf("proof: the checkpoint: %w", err)
+	}
+	if c, err = ParseCheckpoint(n.Text); err != nil {
+		return c, nil, err
+	}
+	own := false
+	for _, s := range n.Sigs {
+		if s.Name == p.log.Name() && s.Hash == p.log.KeyHash() {
+			own = true
+			continue
+		}
+		one, err := cosignature(s)
+		if err != nil {
+			return c, nil, err
+		}
+		all = append(all, one)
+	}
+	if !own || c.Origin != p.Origin() {
+		return c, nil, fmt.Errorf("proof: the checkpoint of %q is not signed by the log %q", c.Origin, p.Origin())
+	}
+	return c, all, nil
+}
+
+func (p *Policy) satisfied(name string, seen map[string]bool) bool {
+	g, ok := p.groups[name]
+	if !ok {
+		return seen[name]
+	}
+	n := 0
+	for _, m := range g.members {
+		if p.satisfied(m, seen) {
+			n++
+		}
+	}
+	return n >= g.need
+}
+
+// WritePolicy is the text of a policy: the log, and k of the cosigners with
+// these names and keys. url is where an auditor of Sigsum's format would look
+// for the log; the format wants one behind each witness.
+func WritePolicy(log string, names, vkeys []string, k int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# A checkpoint counts when %d of these %d validators cosigned it (c2sp.org/tlog-policy).\nlog %s\n", k, len(names), log)
+	for i, name := range names {
+		fmt.Fprintf(&b, "witness %s %s https://%s.invalid/\n", name, vkeys[i], name)
+	}
+	fmt.Fprintf(&b, "group validators %d %s\nquorum validators\n", k, strings.Join(names, " "))
+	return b.String()
+}

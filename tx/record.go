@@ -1,0 +1,72 @@
+package tx
+
+import "fmt"
+
+// MaxRecordBytes bounds an encoded OutcomeRecord: an entry of a log in the
+// tlog-tiles format (c2sp.org/tlog-tiles, "Log Entries").
+const MaxRecordBytes = 1<<16 - 1
+
+// FoundingRecord is entry 0 of a ledger's log.
+func FoundingRecord(genesis Domain) *OutcomeRecord {
+	return &OutcomeRecord{PreviousHash: genesis[:]}
+}
+
+// Head is the block without its transactions.
+func (b *Block) Head() *BlockHead {
+	return &BlockHead{Proposer: b.Proposer, Stamp: b.Stamp, AppliedHeight: b.AppliedHeight, AppliedHash: b.AppliedHash}
+}
+
+// DecodeRecord reads an outcome record. Like Decode it takes no bytes that it
+// would write otherwise, and it checks the form that OutcomeRecord promises.
+func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
+	r := new(OutcomeRecord)
+	switch {
+	case len(raw) > MaxRecordBytes:
+		return nil, fmt.Errorf("tx: an outcome record of %d bytes: the limit is %d", len(raw), MaxRecordBytes)
+	case r.Unmarshal(raw) != nil || !same(r, raw):
+		return nil, fmt.Errorf("tx: the bytes are no outcome record")
+	case len(r.PreviousHash) != 32:
+		return nil, fmt.Errorf("tx: an outcome record with a previous hash of %d bytes", len(r.PreviousHash))
+	case (r.Receipt == nil) != (len(r.Transaction) == 0):
+		return nil, fmt.Errorf("tx: an outcome record has a transaction and its receipt, or none of both")
+	case r.Height == 0 && (r.Head != nil || r.Receipt != nil):
+		return nil, fmt.Errorf("tx: the founding's record has a block's content")
+	case r.Receipt != nil && (r.Receipt.Height != r.Height || (r.Receipt.Position == 0) != (r.Head != nil)):
+		return nil, fmt.Errorf("tx: an outcome record whose receipt is of another place")
+	}
+	return r, nil
+}
+
+// JoinBlock puts the block together whose records these are, from its first to
+// its last. ok is false where what Raft delivered was no block.
+func JoinBlock(records []*OutcomeRecord) (b *Block, ok bool, err error) {
+	if len(records) == 0 {
+		return nil, false, fmt.Errorf("tx: a block without records")
+	}
+	first := records[0]
+	if first.Height == 0 {
+		return nil, false, fmt.Errorf("tx: the founding is no block")
+	}
+	if first.Head == nil {
+		if len(records) > 1 || first.Receipt != nil {
+			return nil, false, fmt.Errorf("tx: block %d begins without its head", first.Height)
+		}
+		return new(Block), false, nil
+	}
+	h := first.Head
+	b = &Block{Proposer: h.Proposer, Stamp: h.Stamp, AppliedHeight: h.AppliedHeight, AppliedHash: h.AppliedHash}
+	for i, r := range records {
+		switch {
+		case r.Height != first.Height || string(r.PreviousHash) != string(first.PreviousHash):
+			return nil, false, fmt.Errorf("tx: record %d of block %d is of another block", i, first.Height)
+		case r.Receipt == nil && len(records) > 1:
+			return nil, false, fmt.Errorf("tx: record %d of block %d has no transaction", i, first.Height)
+		case r.Receipt == nil:
+			return b, true, nil
+		case int(r.Receipt.Position) != i:
+			return nil, false, fmt.Errorf("tx: record %d of block %d is that of position %d", i, first.Height, r.Receipt.Position)
+		}
+		b.Transactions = append(b.Transactions, r.Transaction)
+	}
+	return b, true, nil
+}
