@@ -152,7 +152,7 @@ CARBONLEDGER_ and the name in capitals, with _ for -.`,
 	add("ask", g.verbs()...)
 	add("ask", newSubmitCommand(g), newShowCommand(g), newCosignCommand(g))
 	add("read", newQueryCommand(g), newReceiptCommand(g), newStatusCommand(g), newAuditCommand(g))
-	add("tools", newKeysCommand(g), newConfigCommand(g), newVersionCommand(g))
+	add("tools", newKeysCommand(g), newTokenCommand(g), newConfigCommand(g), newVersionCommand(g))
 	root.AddCommand(newBenchClientCommand())
 	root.SetHelpCommandGroupID("tools")
 	root.SetCompletionCommandGroupID("tools")

@@ -1,93 +1,172 @@
 package cli
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"time"
 
 	"carbonledger/node/audit"
+	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
 )
 
 // auditing are the flags of audit.
 type auditing struct {
-	fromDir, save string
-	k             int
-	unconfirmed   bool
+	policy, token, dir, save string
+	follow                   time.Duration
 }
 
 func newAuditCommand(g *globals) *cobra.Command {
 	a := &auditing{}
 	cmd := &cobra.Command{
-		Use:   "audit",
-		Short: "Verify every signature and re-execute the whole history",
-		Long: `Fetch every block from any node, or from a directory, verify every signature and
-hash, re-execute everything from the genesis document in a fresh ledger, and
-compare. It believes nobody: the genesis document is all that it takes for given.
+		Use:   "audit URL|DIR…",
+		Short: "Verify every signature and re-execute the whole history from its log",
+		Long: `Fetch the transparency log from a validator, a web server or a directory, verify
+every signature, re-execute everything from the genesis document in a ledger of
+your own, and compare every entry, the tree and the checkpoint. It believes nobody:
+the genesis document and the policy, which are public keys, are all that it takes
+for given. Several logs are compared with each other.
 
-Blocks show everyone's transactions: the node asks for the key of an institution,
-an auditor, or a validator (--party, --key). A directory needs no key.
+The entries are confidential: a validator asks for an auditor's token. With --dir
+the audit is kept and goes on from there the next time; with --follow it goes on as
+a monitor until the first lie.
 
-Exit code 1, with height, transaction and difference, at the first thing that is
-wrong; also 1 if fewer validators than --k have signed the end of the history.`,
-		Example: `  carbonledger audit --api wuhan:7071,shanghai:7071 --ca ca.pem --genesis genesis.toml --party auditor --key auditor.key --save copy/
-  carbonledger audit --from-dir copy/ --genesis genesis.toml`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd, g) },
+Exit code 1, with entry, height, transaction and difference, at the first thing that
+is wrong; also 1 if the checkpoint does not count by the policy.`,
+		Example: `  carbonledger audit https://wuhan:7081 https://shanghai:7081 --ca ca.pem --genesis genesis.toml --policy policy.txt --token-file token --dir audit/
+  carbonledger audit copy/ --genesis genesis.toml --policy policy.txt`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, g, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.fromDir, "from-dir", "", "directory with a copy of the history, in place of nodes")
-	f.StringVar(&a.save, "save", "", "keep a copy of the history in this directory")
-	f.IntVar(&a.k, "k", 0, "validators that must have signed the end (default: a majority of the voters)")
-	f.BoolVar(&a.unconfirmed, "unconfirmed", false, "be content with a history that is consistent with itself")
-	f.String(passphraseFlag, "", "file with the passphrase of the key file")
+	f.StringVar(&a.policy, "policy", "", "file with the log's policy, which \"init\" wrote (tlog-policy)")
+	f.StringVar(&a.token, "token-file", "", "file with an auditor's token for the entries")
+	f.StringVar(&a.dir, "dir", "", "the auditor's directory: what was verified is kept there, and the next audit goes on from it")
+	f.StringVar(&a.save, "save", "", "keep a copy of the log in this directory")
+	f.DurationVar(&a.follow, "follow", 0, "go on for ever, and look again after so long")
+	_ = cmd.MarkFlagRequired("policy")
 	return cmd
 }
 
-func (a *auditing) run(cmd *cobra.Command, g *globals) (err error) {
-	if a.k < 0 {
-		return usage(fmt.Errorf("--k %d: give a number of validators", a.k))
+// readPolicy reads a policy's file.
+func readPolicy(path string) (*proof.Policy, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
 	}
+	p, err := proof.ParsePolicy(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// logs are the arguments: URLs, and directories.
+func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) {
+	var token string
+	if a.token != "" {
+		b, err := os.ReadFile(a.token)
+		if err != nil {
+			return nil, err
+		}
+		token = strings.TrimSpace(string(b))
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if g.ca != "" {
+		pem, err := os.ReadFile(g.ca)
+		if err != nil {
+			return nil, err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, usage(fmt.Errorf("--ca %s holds no certificate in PEM form", g.ca))
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	client := &http.Client{Transport: transport, Timeout: g.timeout}
+	for _, s := range args {
+		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+			all = append(all, &audit.Web{URL: s, Token: token, Client: client})
+			continue
+		}
+		if info, err := os.Stat(s); err != nil {
+			return nil, err
+		} else if !info.IsDir() {
+			return nil, usage(fmt.Errorf("%s is no directory and no http:// or https:// URL of a log", s))
+		}
+		all = append(all, audit.Directory(s))
+	}
+	return all, nil
+}
+
+func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
 	f, err := g.founding()
 	if err != nil {
 		return err
 	}
-	var source audit.Source = audit.Directory(a.fromDir)
-	if a.fromDir == "" {
-		c, err := g.client(cmd, named)
-		if err != nil {
+	policy, err := readPolicy(a.policy)
+	if err != nil {
+		return err
+	}
+	logs, err := a.logs(g, args)
+	if err != nil {
+		return err
+	}
+	o := audit.Options{Founding: f, Policy: policy, Dir: a.dir, Save: a.save}
+	if a.follow == 0 {
+		return a.once(cmd, g, logs, o)
+	}
+	if o.Dir == "" {
+		return usage(errors.New("--follow goes on from what was verified: give --dir"))
+	}
+	ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	cmd.SetContext(ctx)
+	for {
+		if err := a.once(cmd, g, logs, o); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return err
 		}
-		defer func() { err = errors.Join(err, c.Close()) }()
-		source = &audit.Network{Client: c}
-	} else if info, err := os.Stat(a.fromDir); err != nil {
-		return err
-	} else if !info.IsDir() {
-		return usage(fmt.Errorf("--from-dir %s is no directory", a.fromDir))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(a.follow):
+		}
 	}
-	if a.save != "" {
-		source = &audit.Saving{Source: source, To: audit.Directory(a.save)}
-	}
+}
+
+func (a *auditing) once(cmd *cobra.Command, g *globals, logs []audit.Log, o audit.Options) error {
 	began := time.Now()
-	report, err := runAudit(cmd, source, audit.Options{Founding: f, Need: a.k})
+	report, err := runAudit(cmd, logs, o)
 	if report == nil {
 		return err
 	}
 	return a.conclude(cmd, g, report, err, time.Since(began))
 }
 
-// runAudit re-executes a history in a fresh ledger, which it removes.
-func runAudit(cmd *cobra.Command, source audit.Source, o audit.Options) (report *audit.Report, err error) {
-	if o.Dir, err = os.MkdirTemp("", "carbonledger-audit-"); err != nil {
-		return nil, fmt.Errorf("make a directory for the fresh ledger: %w", err)
+// runAudit audits, in a directory that it removes where none is given.
+func runAudit(cmd *cobra.Command, logs []audit.Log, o audit.Options) (report *audit.Report, err error) {
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "carbonledger-audit-"); err != nil {
+			return nil, fmt.Errorf("make a directory for the fresh ledger: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
 	bar := newProgress(cmd, "audit")
 	defer bar.end()
 	o.Progress = bar.set
-	return audit.Run(cmd.Context(), source, o)
+	return audit.Run(cmd.Context(), logs, o)
 }
 
 // conclude prints the report and what it comes to.
@@ -95,13 +174,10 @@ func (a *auditing) conclude(cmd *cobra.Command, g *globals, report *audit.Report
 	var d *audit.Difference
 	verdict := "passed"
 	switch {
-	case errors.As(err, &d):
+	case errors.As(err, &d), errors.Is(err, audit.ErrNotCounted):
 		verdict = "failed"
-	case errors.Is(err, audit.ErrUnconfirmed):
-		verdict = "unconfirmed"
-		if a.unconfirmed {
-			err = nil
-		}
+	case errors.Is(err, context.Canceled):
+		return err
 	case err != nil:
 		return err
 	}
@@ -111,6 +187,7 @@ func (a *auditing) conclude(cmd *cobra.Command, g *globals, report *audit.Report
 	addReport(&r, report)
 	if d != nil {
 		difference := record{}
+		difference.add("entry", d.Entry)
 		difference.add("height", d.Height)
 		if d.Transaction >= 0 {
 			difference.add("transaction", d.Transaction)
@@ -132,6 +209,9 @@ func addReport(r *record, a *audit.Report) {
 	r.add("height", a.Height)
 	r.add("hash", a.Hash)
 	r.add("ledger_time", a.Time)
+	r.add("size", a.Size)
+	r.add("root", a.Root)
+	r.add("since_size", a.Since)
 	r.add("blocks", a.Blocks)
 	r.add("transactions", a.Transactions)
 	r.add("signatures", a.Signatures)
@@ -145,10 +225,16 @@ func addReport(r *record, a *audit.Report) {
 		rejected += c.Count
 	}
 	r.add("rejected", rejected)
-	r.add("confirmed_height", a.ConfirmedHeight)
-	r.add("confirmed_by", list(a.Confirmed))
-	r.add("confirmations_needed", a.Need)
-	r.add("voters", a.Of)
+	r.add("cosigned_by", list(cosigners(a.Cosigned)))
+	r.add("compared_with", list(a.Compared))
 	r.add("rejections", reasons)
 	r.add("conservation", conservationRecord(&a.Conservation))
+}
+
+// cosigners names those of a checkpoint.
+func cosigners(all []proof.Cosignature) (names []string) {
+	for _, c := range all {
+		names = append(names, c.Name)
+	}
+	return names
 }

@@ -48,6 +48,7 @@ type benchResult struct {
 
 type benchOptions struct {
 	nodes, seconds, ops, workers, perRequest int
+	noLog                                    bool
 }
 
 func newBenchCommand() *cobra.Command {
@@ -76,6 +77,7 @@ could verify if it did nothing else, measured in the same run.`,
 	f.IntVar(&o.nodes, "nodes", 3, "validators")
 	f.IntVar(&o.seconds, "seconds", 10, "how long to submit")
 	f.IntVar(&o.ops, "ops", 1, "transfers under one signature")
+	f.BoolVar(&o.noLog, "no-log", false, "keep no tree and publish no checkpoints: to measure what these cost")
 	f.IntVar(&o.workers, "workers", 12, "requests at once")
 	f.IntVar(&o.perRequest, "per-request", 256, "transactions in a request, of one transfer each")
 	return cmd
@@ -89,7 +91,7 @@ func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err erro
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	say := func(format string, a ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", a...) }
 	say("bench: %d validators in %s", o.nodes, dir)
-	n, err := newBenchNetwork(dir, o.nodes)
+	n, err := newBenchNetwork(dir, o.nodes, o.noLog)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err erro
 // benchEntities is how many parties transfer to one another.
 const benchEntities = 64
 
-func newBenchNetwork(dir string, nodes int) (*localNetwork, error) {
+func newBenchNetwork(dir string, nodes int, noLog bool) (*localNetwork, error) {
 	parties := []foundingParty{
 		{ID: "ministry", Role: tx.Ministry, Name: "Ministry"},
 		{ID: "region", Role: tx.RegionDepartment, Name: "Region"},
@@ -137,7 +139,7 @@ func newBenchNetwork(dir string, nodes int) (*localNetwork, error) {
 		return nil, err
 	}
 	n, err := createNetwork(networkOptions{
-		Dir: dir, P2PPorts: ports, Sites: demoSites(nodes), ChainID: "bench", FreeTransfers: true, Parties: parties,
+		Dir: dir, P2PPorts: ports, Sites: demoSites(nodes), ChainID: "bench", FreeTransfers: true, Parties: parties, NoLog: noLog,
 		Instruments: []tx.Instrument{{Code: benchInstrument, Vintage: 2022, ReferencePrice: 8000}},
 		Start:       tx.Instant(time.Now().UnixMilli()),
 	})

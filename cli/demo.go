@@ -76,8 +76,10 @@ type demo struct {
 	// client submits and asks, with all nodes; reader as the auditor.
 	client, reader *api.Client
 	played         []acknowledged
-	loss           siteLoss
-	closers        []func() error
+	// logSize is that of the log at the newest receipt.
+	logSize uint64
+	loss    siteLoss
+	closers []func() error
 }
 
 // acknowledged is a transaction that the network said it had committed.
@@ -267,6 +269,7 @@ func (d *demo) submit(ctx context.Context, step scenario.Step) error {
 			return fmt.Errorf("%s %s: %s of %s: %w", step.Day, step.What, receipts[i].Reference, receipts[i].Party, r)
 		}
 		d.played = append(d.played, acknowledged{receipts[i].Id, receipts[i].Height})
+		d.logSize = max(d.logSize, receipts[i].Index+1)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (d *demo) sayHow() error {
 		ask("query holdings "+entity, entity),
 		ask("query settlement "+d.plan.Days[len(d.plan.Days)-1].String(), ""),
 		ask("query applications "+entity, d.plan.Entities[0].Region),
-		ask("audit", scenario.Auditor))
+		fmt.Sprintf("%s audit %s --genesis %s --policy %s --token-file %s", d.net.program, strings.Join(d.net.logURLs(), " "), d.net.Genesis, d.net.Policy, d.net.Token))
 	say("Submit to it", ask("deposit --to "+entity+" --yuan 100.00", scenario.Bank))
 	var cut, restart []string
 	var failed error

@@ -28,7 +28,7 @@ func (o *allOptions) addFlags(cmd *cobra.Command) {
 	o.foundingFlags.addFlags(cmd)
 	f := cmd.Flags()
 	f.IntVar(&o.validators, "all", 0, "make a whole network of so many validators on this machine: for tests and demonstrations")
-	f.StringVar(&o.dir, "dir", "", "directory to make; it gets genesis.toml, nodes/NAME and keys/PARTY.key, of a second person keys/PARTY-2.key")
+	f.StringVar(&o.dir, "dir", "", "directory to make; it gets genesis.toml, policy.txt, nodes/NAME, keys/PARTY.key, of a second person keys/PARTY-2.key, and an auditor's token")
 	f.StringSliceVar(&o.sites, "sites", nil, "site of each validator (default for five: Wuhan and Shanghai with two, Beijing with one)")
 	f.IntVar(&o.basePort, "base-port", 0, "p2p port of the first validator on 127.0.0.1, the next ones follow (default: free ports)")
 }
@@ -66,7 +66,7 @@ func initAll(cmd *cobra.Command, g *globals, o *allOptions) error {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "\nThe keys in %s and of the validators have no passphrase: for tests and demonstrations only.\nStart the validators, each in a terminal of its own:\n\n", partyKeyPath(o.dir, "PARTY"))
 	for i, node := range n.Nodes {
-		fmt.Fprintf(out, "  carbonledger node --data %s --genesis %s --api-listen 127.0.0.1:%d --profile loopback\n", node.Dir, n.Genesis, 7071+i)
+		fmt.Fprintf(out, "  carbonledger node --data %s --genesis %s --api-listen 127.0.0.1:%d --log-listen 127.0.0.1:%d --log-tokens %s --profile loopback\n", node.Dir, n.Genesis, 7071+i, 7081+i, n.Tokens)
 	}
 	return nil
 }

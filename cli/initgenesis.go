@@ -10,6 +10,7 @@ import (
 
 	"carbonledger/genesis"
 	"carbonledger/node/datadir"
+	"carbonledger/node/publish"
 	"carbonledger/tx"
 
 	"github.com/spf13/cobra"
@@ -189,16 +190,40 @@ func withoutComments(s string) string {
 	return strings.Join(lines, "")
 }
 
+// foundedLog reads the flags of the log.
+func foundedLog(f *tx.Founding, origin, key string) error {
+	if (origin == "") != (key == "") {
+		return errors.New("--log-origin and --log-key belong together: give both or none")
+	}
+	if origin == "" {
+		return nil
+	}
+	public, err := tx.ParsePublicKey(key)
+	if err != nil {
+		return fmt.Errorf("--log-key %w", err)
+	}
+	if public.Scheme != tx.Ed25519 {
+		return errors.New("--log-key: the log's key is an Ed25519 key: the format of checkpoints knows no other")
+	}
+	f.LogOrigin, f.LogKey = origin, public.Key
+	return nil
+}
+
 func newInitGenesisCommand(g *globals) *cobra.Command {
 	var o foundingFlags
 	var parties, files []string
-	var out string
+	var out, origin, logKey, policy string
 	cmd := &cobra.Command{
 		Use:   "genesis LINE…",
 		Short: "Collect validators' lines and institutions' keys into a genesis document",
 		Long: `Collect the lines that "init node" printed, and institutions' public keys, into
 a genesis document. @FILE stands for lines in a file. The document is text that
-may be edited until its hash has been agreed on: "config check" prints the hash.`,
+may be edited until its hash has been agreed on: "config check" prints the hash.
+
+--log-origin and --log-key name the transparency log and its public key, of a key
+file that "carbonledger keys new" made and that every validator gets as origin.key
+in its data directory (re-encrypted with that directory's passphrase). --policy is
+where the policy goes, by which anybody tells whether a checkpoint counts.`,
 		Example: `  carbonledger init genesis @lines.txt --chain-id cn-ets --out genesis.toml \
     --party 'mee:ministry:Ministry of Ecology and Environment:ed25519:…' \
     --party 'registry:registry:Carbon Registry:sm2:…,ed25519:…' \
@@ -225,9 +250,17 @@ may be edited until its hash has been agreed on: "config check" prints the hash.
 				}
 				f.Parties = append(f.Parties, all...)
 			}
+			if err := foundedLog(&f, origin, logKey); err != nil {
+				return usage(err)
+			}
 			d, err := writeGenesis(out, &f)
 			if err != nil {
 				return err
+			}
+			if f.LogOrigin != "" {
+				if err := writeNew(policy, []byte(publish.PolicyText(f.LogOrigin, f.LogKey, f.Validators)), 0o644); err != nil {
+					return err
+				}
 			}
 			return printFounding(cmd, g.json, out, d)
 		},
@@ -237,6 +270,9 @@ may be edited until its hash has been agreed on: "config check" prints the hash.
 	fl.StringArrayVar(&parties, "party", nil, "founding party as ID:ROLE:NAME:KEY[,KEY]; ROLE: ministry, region, registry, exchange, bank, auditor, ccer-registry, ccer-exchange, verifier, court, timekeeper, entity@REGION@USCC, other@@USCC; repeat it. Each key is a person's of its own; a registry has two")
 	fl.StringArrayVar(&files, "parties", nil, "TOML file with [[parties]] as in a genesis document; repeat it")
 	fl.StringVar(&out, "out", "genesis.toml", "file to write; it must not exist")
+	fl.StringVar(&origin, "log-origin", "", "name of the transparency log, such as register.example/cn-ets; empty: none is published")
+	fl.StringVar(&logKey, "log-key", "", "public key of the log, as ed25519:…")
+	fl.StringVar(&policy, "policy", "policy.txt", "file to write the log's policy to; it must not exist")
 	_ = cmd.MarkFlagRequired("chain-id")
 	return cmd
 }

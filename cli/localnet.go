@@ -29,6 +29,7 @@ type localNode struct {
 	networkNode
 	API     string // host:port
 	Metrics string
+	Log     string // empty where the network publishes none
 	process *local.Process
 }
 
@@ -41,19 +42,28 @@ func newLocalNetwork(n *network) (*localNetwork, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program's file: %w", err)
 	}
-	ports, err := local.FreePorts(2 * len(n.Nodes))
+	ports, err := local.FreePorts(3 * len(n.Nodes))
 	if err != nil {
 		return nil, err
 	}
 	l := &localNetwork{network: n, program: program}
 	for i, node := range n.Nodes {
-		l.nodes = append(l.nodes, &localNode{
-			networkNode: node,
-			API:         "127.0.0.1:" + strconv.Itoa(ports[2*i]),
-			Metrics:     "127.0.0.1:" + strconv.Itoa(ports[2*i+1]),
-		})
+		at := func(k int) string { return "127.0.0.1:" + strconv.Itoa(ports[3*i+k]) }
+		local := &localNode{networkNode: node, API: at(0), Metrics: at(1)}
+		if n.Policy != "" {
+			local.Log = at(2)
+		}
+		l.nodes = append(l.nodes, local)
 	}
 	return l, nil
+}
+
+// logURLs are where the nodes serve their logs.
+func (l *localNetwork) logURLs() (all []string) {
+	for _, n := range l.nodes {
+		all = append(all, "http://"+n.Log)
+	}
+	return all
 }
 
 // settings with which a node runs: names of flags, and their values.
@@ -61,6 +71,9 @@ func (l *localNetwork) settings(n *localNode) [][2]string {
 	all := [][2]string{
 		{"data", n.Dir}, {"genesis", l.Genesis}, {"api-listen", n.API}, {"metrics-listen", n.Metrics},
 		{"profile", "loopback"}, {"min-free-disk", "256"},
+	}
+	if n.Log != "" {
+		all = append(all, [2]string{"log-listen", n.Log}, [2]string{"log-tokens", l.Tokens})
 	}
 	if l.primarySite != "" {
 		all = append(all, [2]string{"primary-site", l.primarySite})

@@ -11,6 +11,7 @@ import (
 
 	"carbonledger/genesis"
 	"carbonledger/node/datadir"
+	"carbonledger/node/publish"
 	"carbonledger/tx"
 	"carbonledger/tx/keyfile"
 )
@@ -29,6 +30,8 @@ type networkOptions struct {
 	ClosedDays                 []tx.Day
 	Start                      tx.Instant
 	Parameters                 []tx.SetParameter
+	// NoLog: nothing is published, to measure what publishing costs.
+	NoLog bool
 	// P2PPorts on the loopback interface, one for each validator.
 	P2PPorts []int
 }
@@ -64,9 +67,12 @@ func newFoundingKeys(parties []foundingParty, persons map[string]int) error {
 type network struct {
 	Dir string
 	// Genesis is the document's path.
-	Genesis  string
-	Document *genesis.Document
-	Nodes    []networkNode
+	Genesis string
+	// Policy says when a checkpoint of the log counts, Tokens has the hashed token
+	// of the file Token; all empty where nothing is published.
+	Policy, Tokens, Token string
+	Document              *genesis.Document
+	Nodes                 []networkNode
 }
 
 type networkNode struct{ Name, Site, Dir, P2PAddress string }
@@ -126,9 +132,36 @@ func createNetwork(o networkOptions) (*network, error) {
 		}
 		f.Parties = append(f.Parties, a)
 	}
+	if !o.NoLog {
+		if err := n.foundLog(&f); err != nil {
+			return nil, err
+		}
+	}
 	var err error
 	n.Document, err = writeGenesis(n.Genesis, &f)
 	return n, err
+}
+
+// foundLog makes the log's key, which every validator gets, the policy, and an
+// auditor's token.
+func (n *network) foundLog(f *tx.Founding) error {
+	key, err := tx.GenerateKey(tx.Ed25519, rand.Reader)
+	if err != nil {
+		return err
+	}
+	for _, node := range n.Nodes {
+		if err := keyfile.Write(datadir.OriginKeyFile(node.Dir), key, "", keyfile.Options{Unprotected: true}); err != nil {
+			return err
+		}
+	}
+	f.LogOrigin, f.LogKey = "carbonledger.test/"+f.ChainID, key.Public().Key
+	n.Policy, n.Tokens, n.Token = filepath.Join(n.Dir, "policy.txt"), filepath.Join(n.Dir, "tokens"), filepath.Join(n.Dir, "keys", "auditor.token")
+	token, line := newToken("auditor")
+	return errors.Join(
+		writeNew(n.Policy, []byte(publish.PolicyText(f.LogOrigin, f.LogKey, f.Validators)), 0o644),
+		writeNew(n.Tokens, []byte(line), 0o600),
+		writeNew(n.Token, []byte(token+"\n"), 0o600),
+	)
 }
 
 // validatorNames numbers the validators of each site: wuhan-1, wuhan-2.
@@ -148,12 +181,7 @@ func writeGenesis(path string, f *tx.Founding) (*genesis.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("write the genesis document: %w", err)
-	}
-	_, err = out.Write(content)
-	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+	if err := writeNew(path, content, 0o644); err != nil {
 		return nil, fmt.Errorf("write the genesis document: %w", err)
 	}
 	return genesis.Read(path)

@@ -76,6 +76,8 @@ func addNodeFlags(f *pflag.FlagSet, c *node.Config) {
 	f.StringVar(&c.TLSCert, "tls-cert", "", "PEM file of the API's certificate")
 	f.StringVar(&c.TLSKey, "tls-key", "", "PEM file of the certificate's key")
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "host:port of the Prometheus page; empty for none")
+	f.StringVar(&c.LogListen, "log-listen", "", "host:port of the transparency log over HTTP; empty for none; beyond loopback it needs TLS")
+	f.StringVar(&c.LogTokens, "log-tokens", "", "file with the hashed tokens of those who may read the log's entries (see \"carbonledger token\")")
 	f.StringVar(&c.Profile, "profile", "wan", "timing of the network: wan, or loopback for one machine")
 	f.DurationVar(&c.Lease, "lease", 0, "lease instead of the profile's, for slow disks: the same on every validator")
 	f.StringVar(&c.PrimarySite, "primary-site", "", "site that should hold the leader when it can")
@@ -113,7 +115,7 @@ func runNode(cmd *cobra.Command, c node.Config, withStdin bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s: peers %s, API %s, metrics %s\n", n.Name(), n.P2PAddress(), n.APIAddress(), orDash(n.MetricsAddress()))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: peers %s, API %s, metrics %s, log %s\n", n.Name(), n.P2PAddress(), n.APIAddress(), orDash(n.MetricsAddress()), orDash(n.LogAddress()))
 	var failure error
 	select {
 	case <-ctx.Done():

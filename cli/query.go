@@ -250,7 +250,7 @@ func (q *querying) transaction() *cobra.Command {
 			return record{}, fmt.Errorf("the node sent a transaction that is none: %w", err)
 		}
 		if out != "" {
-			if err := writeNew(out, got.Transaction); err != nil {
+			if err := writeNew(out, got.Transaction, 0o644); err != nil {
 				return record{}, err
 			}
 		}

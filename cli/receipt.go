@@ -16,7 +16,7 @@ func newReceiptCommand(g *globals) *cobra.Command {
 	var minHeight uint64
 	cmd := &cobra.Command{
 		Use:   "receipt ID|FILE",
-		Short: "Ask for the outcome of a transaction",
+		Short: "Ask for the outcome of a transaction, or for its proof",
 		Long: `Ask for the outcome of a transaction, by its id or by the file with its signed
 bytes. Exit code 0 if it was accepted, 3 if it was rejected, and 4 if no block up to
 the height that the answer names holds it: then it may still come, unless it has
@@ -40,6 +40,7 @@ expired, or send the file again.`,
 			})
 		},
 	}
+	cmd.AddCommand(newReceiptGetCommand(g), newReceiptVerifyCommand(g))
 	cmd.Flags().Uint64Var(&minHeight, "min-height", 0, "wait until the node has this height")
 	return cmd
 }

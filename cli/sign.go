@@ -223,7 +223,7 @@ func (s *signing) write(cmd *cobra.Command, all []signed) error {
 		if len(all) > 1 {
 			path = fmt.Sprintf("%s.%d", s.out, i+1)
 		}
-		if err := writeNew(path, all[i].raw); err != nil {
+		if err := writeNew(path, all[i].raw, 0o644); err != nil {
 			return err
 		}
 		if err := printSigned(cmd, s.g.json, path, all[i].id); err != nil {
@@ -241,8 +241,8 @@ func printSigned(cmd *cobra.Command, asJSON bool, path string, id tx.ID) error {
 }
 
 // writeNew writes a file that must not exist, and returns when it is on disk.
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+func writeNew(path string, content []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}

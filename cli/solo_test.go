@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"carbonledger/state"
 	"carbonledger/tx"
 	"carbonledger/tx/keyfile"
+	"carbonledger/tx/proof"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -119,6 +121,10 @@ func (s *solo) Status() api.StatusResponse {
 		CriticalSites: []string{"Wuhan"}, SurvivableSites: []string{"Beijing"},
 		Peers: []api.PeerStatus{{Name: "beijing-1", Site: "Beijing", Voter: false, Reachable: true, Height: 7, Lag: 2, Agrees: true}},
 	}
+}
+
+func (s *solo) Proof(context.Context, uint64) (*proof.Receipt, error) {
+	return nil, errors.New("a node alone publishes no log")
 }
 
 // Attestations are signed with the node's key, as a validator does.

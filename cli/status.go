@@ -101,16 +101,25 @@ func printStatus(to io.Writer, answers []nodeAnswer, asJSON bool) error {
 		fmt.Fprintln(to)
 	}
 	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ASKED\tNODE\tROLE\tLEADER\tTERM\tHEIGHT\tSERVING\tPOOL\tVERSION\tPROBLEM")
+	fmt.Fprintln(w, "ASKED\tNODE\tROLE\tLEADER\tTERM\tHEIGHT\tSERVING\tPOOL\tLOG\tCOSIGNED\tREPAIRED\tVERSION\tPROBLEM")
 	for _, a := range answers {
 		if a.err != nil {
-			fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\tno\t-\t-\t%s\n", a.address, firstLine(a.err))
+			fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\tno\t-\t-\t-\t-\t-\t%s\n", a.address, firstLine(a.err))
 			continue
 		}
 		s := a.status
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%d\t%s\t%s\n", a.address, s.Node, s.Role, orDash(s.Leader), s.Term, s.Head.Height, yesNo(s.Serving), s.Pool, orDash(s.Version), orDash(s.Problem))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", a.address, s.Node, s.Role, orDash(s.Leader), s.Term, s.Head.Height, yesNo(s.Serving), s.Pool,
+			s.Log.Size_, s.Log.Cosigned, s.Log.Repaired, orDash(s.Version), orDash(problems(s)))
 	}
 	return w.Flush()
+}
+
+// problems of a node: why it does not serve, and what is wrong with its log.
+func problems(s *api.StatusResponse) string {
+	if s.Problem == "" || s.Log.Problem == "" {
+		return s.Problem + s.Log.Problem
+	}
+	return s.Problem + "; log: " + s.Log.Problem
 }
 
 // networkRecord is the network in the words of one node.
@@ -214,6 +223,15 @@ func addNode(n *record, s *api.StatusResponse) {
 	n.add("survivable_sites", list(s.SurvivableSites))
 	n.add("critical_sites", list(s.CriticalSites))
 	n.add("membership_pending", list(s.MembershipPending))
+	log := record{}
+	log.add("size", s.Log.Size_)
+	log.add("published", s.Log.Published)
+	log.add("cosigned", s.Log.Cosigned)
+	log.add("problem", s.Log.Problem)
+	log.add("scrubbed", s.Log.Scrubbed)
+	log.add("scrub_passed", s.Log.Passed)
+	log.add("repaired", s.Log.Repaired)
+	n.add("log", log)
 	peers := []record{}
 	for i := range s.Peers {
 		p := &s.Peers[i]

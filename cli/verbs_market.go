@@ -98,7 +98,7 @@ func (s *signing) order(cmd *cobra.Command, o *tx.OrderBody) error {
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
-	if err := writeNew(s.out, raw); err != nil {
+	if err := writeNew(s.out, raw, 0o644); err != nil {
 		return err
 	}
 	r := record{title: "order"}

@@ -52,7 +52,7 @@ var issuers = []tx.PrivateKey{testKey("registry"), testKey("registry/2"), testKe
 
 var testFounding = func() tx.Founding {
 	f := tx.Founding{
-		ChainID: "test-chain", ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true, Start: tx.Day(20240101).Start(),
+		LogOrigin: "log.test/chain", ChainID: "test-chain", ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true, Start: tx.Day(20240101).Start(),
 		Instruments: []tx.Instrument{{Code: "CEA22", Vintage: 2022, ReferencePrice: 7942}},
 		Validators:  []tx.Validator{testValidator("n1", "Wuhan", true)},
 		Hash:        sha256.Sum256([]byte("genesis of the test chain")),

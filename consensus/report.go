@@ -181,6 +181,14 @@ func (n *Node) agreedHeight() uint64 {
 	return heights[len(heights)-(len(voters)/2+1)]
 }
 
+// AgreedHeight is the greatest height that a majority of voters, this one among
+// them, executed alike; false while replicas are in dispute.
+func (n *Node) AgreedHeight() (uint64, bool) {
+	n.agreement.mu.Lock()
+	defer n.agreement.mu.Unlock()
+	return n.agreedHeight(), n.agreement.disputed == 0
+}
+
 // waitAgreed waits until a majority executed the height alike.
 func (n *Node) waitAgreed(ctx context.Context, height uint64) error {
 	for {

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // What the ledger takes at most: maxPrice is in fen a tonne.
@@ -87,10 +88,24 @@ func (d *Document) build(b *builder, hash tx.Domain) error {
 	b.calendar(d, f)
 	b.parameters(d, f)
 	b.scriptChain(d)
+	b.log(d, f)
 	if b.problem != nil {
 		return b.problem
 	}
 	return nil
+}
+
+// log checks the log's name and key.
+func (b *builder) log(d *Document, f *tx.Founding) {
+	if d.Log == nil {
+		return
+	}
+	b.check("log.origin", proof.CheckOrigin(d.Log.Origin))
+	k := b.key("log.key", d.Log.Key, "the log")
+	if b.problem == nil && k.Scheme != tx.Ed25519 {
+		b.bad("log.key", "the log's key is an Ed25519 key: the format of checkpoints knows no other")
+	}
+	f.LogOrigin, f.LogKey = d.Log.Origin, k.Key
 }
 
 // ScriptPrefix begins the chain id of every network with a script clock, and of

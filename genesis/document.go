@@ -29,6 +29,8 @@ type Document struct {
 	// Start is ledger time at height 0, RFC 3339 with milliseconds at most.
 	Start string `toml:"start" comment:"Ledger time at height 0."`
 
+	Log *Log `toml:"log,omitempty" comment:"The transparency log: its name, as part of every checkpoint, and the key of its own signature, which every validator holds\n(origin.key in its data directory). Without it nothing is published."`
+
 	Validators  []Validator  `toml:"validators" comment:"Each from the line that \"carbonledger init node\" printed on its operator's machine."`
 	Parties     []Party      `toml:"parties" comment:"Accounts that exist from the start. Roles: ministry, region, registry, exchange, bank, entity, auditor, timekeeper,\nccer-registry, ccer-exchange, verifier, court, other. Each key is a person's of its own, with all rights; a registry has two.\nAn entity names its region, which comes before it; entities and others have a unified social credit code (uscc), entities\na sector: power (if none is given), steel, cement, aluminium."`
 	Instruments []Instrument `toml:"instruments" comment:"Vintages of allowances, in the order of lists. The vintage is the (last) year of the allowances;\nthe reference price, in yuan a tonne, stands for the close until the first one."`
@@ -36,6 +38,12 @@ type Document struct {
 	Parameters  []Parameter  `toml:"parameters,omitempty" comment:"Parameters of the market, each from a day on."`
 
 	founding tx.Founding
+}
+
+// Log is the transparency log that the network publishes.
+type Log struct {
+	Origin string `toml:"origin"`
+	Key    string `toml:"key"`
 }
 
 // Validator is one voter of the founding network.

@@ -30,6 +30,9 @@ func Encode(f *tx.Founding) ([]byte, error) {
 	if f.ScriptClock {
 		d.Clock = ScriptClock
 	}
+	if f.LogOrigin != "" {
+		d.Log = &Log{Origin: f.LogOrigin, Key: tx.PublicKey{Scheme: tx.Ed25519, Key: f.LogKey}.String()}
+	}
 	d.Validators = writtenValidators(f.Validators)
 	for _, p := range f.Parties {
 		q := Party{ID: p.Id, Role: RoleName(p.Role), Name: p.Name, Region: p.Region, USCC: p.USCC, Sector: SectorName(p.Sector)}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // parameters checks names and values as the ledger will when it is founded:
@@ -46,6 +47,8 @@ func parameterValue(name string, d *Document) (func(string) error, error) {
 		return checkDay, nil
 	case "carryover.year", "carryover.sales.since":
 		return checkYear, nil
+	case "log.witnesses":
+		return func(s string) error { _, _, err := proof.ParseWitnesses(s); return err }, nil
 	case "composite.weights":
 		return func(s string) error { return checkWeights(s, d) }, nil
 	}

@@ -76,6 +76,7 @@ func (b *backend) Status() api.StatusResponse {
 	if free, err := freeDisk(b.n.dir.Path()); err == nil {
 		r.DiskFreeBytes = int64(free)
 	}
+	r.Log = b.n.logStatus()
 	for _, p := range s.Peers {
 		r.Peers = append(r.Peers, api.PeerStatus{
 			Name: p.Name, Site: p.Site, Voter: p.Voter, Reachable: p.Reachable, Height: p.Height, Lag: newest - p.Height, Agrees: p.Agrees,

@@ -11,6 +11,7 @@ import (
 	"carbonledger/consensus"
 	"carbonledger/node/api"
 	"carbonledger/node/datadir"
+	"carbonledger/node/publish"
 )
 
 // Config is what an operator decides about a node. The names of the flags and
@@ -34,6 +35,10 @@ type Config struct {
 	TLSCert, TLSKey string
 	// MetricsListen is host:port of the Prometheus page; empty for none.
 	MetricsListen string
+	// LogListen is host:port of the transparency log over HTTP (c2sp.org/tlog-tiles);
+	// empty for none. Beyond loopback it needs TLSCert and TLSKey. LogTokens is a
+	// file with the hashed tokens of those who may read entries; empty: nobody.
+	LogListen, LogTokens string
 	// Profile is "wan" or "loopback": see consensus.Timing.
 	Profile string
 	// Lease, if not 0, replaces the profile's: for disks whose writes stall
@@ -86,8 +91,8 @@ func (c *Config) Check() error {
 	if _, err := c.timing(); err != nil {
 		return err
 	}
-	for _, l := range []struct{ name, address string }{{"--api-listen", c.APIListen}, {"--metrics-listen", c.MetricsListen}} {
-		if l.address == "" && l.name == "--metrics-listen" {
+	for _, l := range []struct{ name, address string }{{"--api-listen", c.APIListen}, {"--metrics-listen", c.MetricsListen}, {"--log-listen", c.LogListen}} {
+		if l.address == "" && l.name != "--api-listen" {
 			continue
 		}
 		if _, err := net.ResolveTCPAddr("tcp", l.address); err != nil {
@@ -98,7 +103,16 @@ func (c *Config) Check() error {
 		return errors.New("node: --tls-cert and --tls-key belong together: give both or none")
 	}
 	listen := c.apiConfig()
-	return listen.CheckListen()
+	if err := listen.CheckListen(); err != nil || c.LogListen == "" {
+		return err
+	}
+	// The same rule for the log: its tokens do not travel in the clear.
+	log := listen
+	log.Listen = c.LogListen
+	if err := log.CheckListen(); err != nil {
+		return fmt.Errorf("node: --log-listen %s: %w", c.LogListen, err)
+	}
+	return nil
 }
 
 // CheckFiles finds what would keep a node from starting in the files that the
@@ -107,6 +121,11 @@ func (c *Config) CheckFiles() error {
 	listen := c.apiConfig()
 	if err := listen.CheckTLS(); err != nil {
 		return err
+	}
+	if c.LogTokens != "" {
+		if err := (&publish.Tokens{Path: c.LogTokens}).Check(); err != nil {
+			return err
+		}
 	}
 	if c.Data == "" {
 		return errors.New("node: no data directory: give --data, as made by \"carbonledger init node\"")

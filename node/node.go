@@ -18,6 +18,7 @@ import (
 	"carbonledger/genesis"
 	"carbonledger/node/api"
 	"carbonledger/node/datadir"
+	"carbonledger/node/publish"
 	"carbonledger/p2p"
 	"carbonledger/state"
 	"carbonledger/state/disk"
@@ -42,6 +43,11 @@ type Node struct {
 	pages     *http.Server
 	// pageListener is where pages are served; nil for nowhere.
 	pageListener net.Listener
+	// publisher and log are nil where the genesis document names no log; log also
+	// where nobody is to fetch it here.
+	publisher   *publish.Publisher
+	logPages    *http.Server
+	logListener net.Listener
 
 	// failed is closed when the node cannot go on; failure then says why.
 	failed   chan struct{}
@@ -70,6 +76,7 @@ func Start(c Config) (*Node, error) {
 	n.run(n.watch)
 	n.run(func() { n.watchBooks(conservationEvery) })
 	n.run(n.servePages)
+	n.run(n.serveLog)
 	n.run(func() {
 		if err := n.api.Serve(); err != nil {
 			n.fail(err)
@@ -111,7 +118,13 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return err
 	}
-	return n.startConsensus(founding)
+	if err := n.openLog(&founding); err != nil {
+		return err
+	}
+	if err := n.startConsensus(founding); err != nil {
+		return err
+	}
+	return n.startPublisher(&founding)
 }
 
 // checkIdentity refuses a data directory that is not the one which genesis
@@ -318,6 +331,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		if n.pages != nil {
 			err = errors.Join(err, n.pages.Close())
 		}
+		err = errors.Join(err, n.stopLog())
 		err = errors.Join(err, n.consensus.Shutdown(ctx))
 		n.work.Wait()
 		done <- errors.Join(err, n.close())
@@ -334,12 +348,15 @@ const drainTime = 5 * time.Second
 
 // abort undoes what open did before it failed.
 func (n *Node) abort() error {
-	var errs []error
+	errs := []error{n.stopLog()}
 	if n.consensus != nil {
 		errs = append(errs, n.consensus.Shutdown(context.Background()))
 	}
 	if n.pageListener != nil {
 		errs = append(errs, n.pageListener.Close())
+	}
+	if n.logListener != nil {
+		errs = append(errs, n.logListener.Close())
 	}
 	if n.api != nil {
 		errs = append(errs, n.api.Shutdown(context.Background()))

@@ -9,6 +9,7 @@ import (
 
 	"carbonledger/state/disk"
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -103,6 +104,9 @@ func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error)
 		return nil, fmt.Errorf("state: open the ledger: %w", err)
 	}
 	l := &Ledger{db: db, chain: c, verifier: v, options: o, log: &log{}}
+	if f.LogOrigin != "" {
+		l.log.tree = proof.NewTree()
+	}
 	l.quiet.L = &l.mu
 	if err := l.start(dir); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -151,7 +155,7 @@ func (l *Ledger) start(dir string) error {
 		return fmt.Errorf("%w: remove %s and catch up from the other nodes", err, dir)
 	}
 	l.now = position{height: height, hash: end.hash, size: end.size, index: uint64(number(applied)), facts: decodeFacts(known)}
-	l.log, err = openLog(l.db, end.size)
+	l.log, err = openLog(l.db, end.size, l.chain.LogOrigin != "")
 	return err
 }
 

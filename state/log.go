@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"carbonledger/tx"
@@ -13,34 +14,45 @@ import (
 // log is the transparency log's growing end: an RFC 6962 tree over the encoded
 // outcome records. Entries and nodes are written in the batch of their block, so
 // that no crash parts them from the state.
-type log struct{ tree *proof.Tree }
+type log struct {
+	// tree is nil where the network publishes no log: then entries are kept alone.
+	tree *proof.Tree
+	size uint64
+}
 
-func openLog(store pebble.Reader, size uint64) (*log, error) {
+func openLog(store pebble.Reader, size uint64, published bool) (*log, error) {
+	if !published {
+		return &log{size: size}, nil
+	}
 	t, err := proof.OpenTree(size, nodesOf(store))
 	if err != nil {
 		return nil, fmt.Errorf("state: the log: %w", err)
 	}
-	return &log{t}, nil
+	return &log{t, size}, nil
 }
 
 // fill appends records to the tree, and puts them and its nodes into a batch.
 func (l *log) fill(b *pebble.Batch, records []*tx.OutcomeRecord) (err error) {
-	if l.tree == nil {
-		l.tree, _ = proof.OpenTree(0, nil)
-	}
 	for _, r := range records {
 		n := r.Size()
 		if n > tx.MaxRecordBytes {
 			panic(fmt.Sprintf("state: an outcome record of %d bytes", n))
 		}
 		d := b.SetDeferred(9, n)
-		copy(d.Key, heightKey(localEntry, l.tree.Size()))
+		copy(d.Key, heightKey(localEntry, l.size))
+		l.size++
 		if _, err := r.MarshalToSizedBuffer(d.Value); err != nil {
 			return err
 		}
-		leaf := proof.LeafHash(d.Value)
+		var leaf proof.Hash
+		if l.tree != nil {
+			leaf = proof.LeafHash(d.Value)
+		}
 		if err := d.Finish(); err != nil {
 			return err
+		}
+		if l.tree == nil {
+			continue
 		}
 		l.tree.Append(leaf, func(level uint, index uint64, h proof.Hash) {
 			if setErr := b.Set(nodeKey(level, index), h[:], nil); setErr != nil {
@@ -140,4 +152,79 @@ func (v *View) Entries(from, to uint64, take func(index uint64, entry []byte) er
 		err = fmt.Errorf("state: the log lacks entry %d", next)
 	}
 	return err
+}
+
+// Tile reads a tile of the log, or a bundle of its entries.
+func (v *View) Tile(t proof.Tile) (b []byte, err error) {
+	first := t.Index * proof.TileWidth
+	if t.Entries {
+		err = v.Entries(first, first+uint64(t.Width), func(_ uint64, entry []byte) error {
+			b = proof.AppendEntry(b, entry)
+			return nil
+		})
+		return b, err
+	}
+	hashes, err := v.Nodes(t.Level*proof.TileHeight, first, t.Width)
+	for i := range hashes {
+		b = append(b, hashes[i][:]...)
+	}
+	return b, err
+}
+
+// SizeAt is the log's size after the block at a height that the view has.
+func (v *View) SizeAt(height uint64) (uint64, error) {
+	e, err := v.blockEnd(height)
+	return e.size, err
+}
+
+// EndsBlock is an error unless a block, or the founding, ends at this size.
+func (v *View) EndsBlock(size uint64) error {
+	if size == 0 || size > v.at.size {
+		return fmt.Errorf("state: the log has no size %d", size)
+	}
+	var height uint64
+	err := v.Entries(size-1, size, func(_ uint64, entry []byte) error {
+		r, err := tx.DecodeRecord(entry)
+		if err == nil {
+			height = r.Height
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if end, err := v.SizeAt(height); err != nil || end != size {
+		return fmt.Errorf("state: size %d is not where block %d ends", size, height)
+	}
+	return nil
+}
+
+// RepairEntry writes an entry of the log and its leaf anew, after the disk has
+// damaged one of them. The caller has checked it against a published root.
+func (l *Ledger) RepairEntry(index uint64, entry []byte) error {
+	leaf := proof.LeafHash(entry)
+	return l.repair([2][]byte{heightKey(localEntry, index), entry}, [2][]byte{nodeKey(0, index), leaf[:]})
+}
+
+// RepairNode writes a node of the log's tree anew.
+func (l *Ledger) RepairNode(level uint, index uint64, h proof.Hash) error {
+	return l.repair([2][]byte{nodeKey(level, index), h[:]})
+}
+
+// repair writes local records. Lost in a crash they are found damaged again.
+func (l *Ledger) repair(records ...[2][]byte) error {
+	if !l.enter() {
+		return ErrClosed
+	}
+	defer l.leave()
+	b := l.db.NewBatch()
+	for _, r := range records {
+		if err := b.Set(r[0], r[1], nil); err != nil {
+			return errors.Join(fmt.Errorf("state: repair: %w", err), b.Close())
+		}
+	}
+	if err := l.db.Commit(b, false); err != nil {
+		return fmt.Errorf("state: repair: %w", err)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // The parameters of the market. A value holds from a day on. The defaults are
@@ -37,6 +38,7 @@ const (
 	parameterCarryRate    = "carryover.rate"        // 3/2: of the net sales
 	parameterCarryFrom    = "carryover.from"        // first day for applications
 	parameterCarryUntil   = "carryover.until"       // last day for applications
+	parameterWitnesses    = "log.witnesses"         // 1 NAME VKEY URL, NAME VKEY URL: proof.ParseWitnesses
 	parameterRiskDays     = "risk.days"             // days to the deadline from which a gap is a high risk
 )
 
@@ -66,6 +68,7 @@ var parameterDefaults = map[string]string{
 	parameterCarryFrom:         "2026-01-31",
 	parameterCarryUntil:        "2026-06-10",
 	parameterRiskDays:          "30",
+	parameterWitnesses:         "none",
 }
 
 // The trade methods by which hours are set.
@@ -137,6 +140,9 @@ func (c *chain) parameterValue(name, value string) (market, known, ok bool) {
 	case parameterListedBelow, parameterBlockLeast, parameterBiddingLeast, parameterCarryBase, parameterPrepared, parameterRiskDays:
 		n, whole := parseWhole(value)
 		return false, true, whole && n <= maxWhole
+	case parameterWitnesses:
+		_, _, err := proof.ParseWitnesses(value)
+		return false, true, err == nil
 	case parameterOthers:
 		return false, true, value == "on" || value == "off"
 	case parameterForcedOrder:

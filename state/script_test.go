@@ -44,7 +44,7 @@ type script struct {
 func newScript(t testing.TB) *script {
 	s := &script{t: t, fs: vfs.NewMem(), dir: "ledger", names: map[string]string{}, pages: map[string][]byte{}, raws: map[string][]byte{}, reasons: map[tx.Reason]bool{}, asked: asked{}, prepared: map[string][]tx.Operation{}}
 	s.f = tx.Founding{
-		ChainID: "rules", Hash: sha256.Sum256([]byte("genesis of the rules")), ProtocolVersion: 1, ScriptClock: true,
+		LogOrigin: "log.test/chain", ChainID: "rules", Hash: sha256.Sum256([]byte("genesis of the rules")), ProtocolVersion: 1, ScriptClock: true,
 		FreeTransfers: true, Start: tx.Day(20240102).Start(),
 		Instruments: []tx.Instrument{
 			{Code: "CEA21", Vintage: 2021, ReferencePrice: 7000},

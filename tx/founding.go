@@ -18,6 +18,12 @@ type Founding struct {
 	// ClosedDays are the weekdays without trading.
 	ClosedDays []Day
 	Parameters []SetParameter
+	// LogOrigin names the transparency log, and LogKey is the Ed25519 key of its
+	// own signature (c2sp.org/tlog-checkpoint). Empty: this network keeps no
+	// tree and publishes nothing, which is for benches that measure what it
+	// costs.
+	LogOrigin string
+	LogKey    []byte
 }
 
 // Instrument is a vintage of allowances.

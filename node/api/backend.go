@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // What became of transactions that got no receipt. Sending the same bytes
@@ -34,6 +35,8 @@ type Backend interface {
 	Attestations() []tx.Attestation
 	// WaitHeight returns when the height is applied, or with an error as View.
 	WaitHeight(ctx context.Context, height uint64) error
+	// Proof that the log has an entry; it waits for a checkpoint that covers it.
+	Proof(ctx context.Context, index uint64) (*proof.Receipt, error)
 }
 
 // View is the ledger at one height. Lists begin after the place that an

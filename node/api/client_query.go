@@ -141,6 +141,12 @@ func (c *Client) GetReceipt(ctx context.Context, in *GetReceiptRequest) (*GetRec
 	return out, err
 }
 
+// GetProof fetches the proof of an outcome of the asking party, or of any for an
+// institution. What it proves is for the caller to verify.
+func (c *Client) GetProof(ctx context.Context, in *GetProofRequest) (*GetProofResponse, error) {
+	return ask(ctx, c, "GetProof", in, LedgerClient.GetProof)
+}
+
 // Check says what a transaction would answer now, without effect.
 func (c *Client) Check(ctx context.Context, in *CheckRequest) (*CheckResponse, error) {
 	r := *in

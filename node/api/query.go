@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carbonledger/tx"
+	"google.golang.org/grpc/codes"
 )
 
 func decimal(n int) string { return strconv.Itoa(n) }
@@ -128,6 +129,23 @@ func (s service) GetReceipt(ctx context.Context, in *GetReceiptRequest) (*GetRec
 		r, ok, err := v.Receipt(id)
 		return &GetReceiptResponse{Height: h, Found: ok, Receipt: r}, err
 	})
+}
+
+// proofWait bounds how long a proof may wait for its checkpoint.
+const proofWait = 10 * time.Second
+
+func (s service) GetProof(ctx context.Context, in *GetProofRequest) (*GetProofResponse, error) {
+	own, err := s.GetTransaction(ctx, &GetTransactionRequest{Id: in.Id})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, proofWait)
+	defer cancel()
+	r, err := s.backend.Proof(ctx, own.Receipt.Index)
+	if err != nil {
+		return nil, failure{code: codes.Unavailable, reason: reasonFailed, text: "there is no proof now: " + err.Error()}.err()
+	}
+	return &GetProofResponse{Receipt: r.Encode(), Record: r.Record}, nil
 }
 
 func (s service) GetTransaction(ctx context.Context, in *GetTransactionRequest) (*GetTransactionResponse, error) {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 
 	"carbonledger/state"
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 const (
@@ -70,7 +73,7 @@ func usccOf(id string) string {
 
 func founding(entities int) tx.Founding {
 	f := tx.Founding{
-		ChainID: chainID, Hash: sha256.Sum256([]byte(chainID)), ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true,
+		LogOrigin: "log.test/chain", ChainID: chainID, Hash: sha256.Sum256([]byte(chainID)), ProtocolVersion: 1, ScriptClock: true, FreeTransfers: true,
 		Start:       today.Start(),
 		Instruments: []tx.Instrument{{Code: "CEA22", Vintage: 2022, ReferencePrice: 7942}, {Code: "CEA23", Vintage: 2023, ReferencePrice: 7942}},
 	}
@@ -195,6 +198,33 @@ func (s *solo) Status() StatusResponse {
 	r := s.status
 	r.Head = s.ledger.Head()
 	return r
+}
+
+// soloLog is the key of a log that solo signs for itself.
+var soloLog = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+
+func (s *solo) Proof(_ context.Context, index uint64) (*proof.Receipt, error) {
+	v, err := s.ledger.View()
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	c := proof.Checkpoint{Origin: "solo.test/log", Size: v.LogSize()}
+	if c.Root, err = proof.Root(c.Size, v.Nodes); err != nil {
+		return nil, err
+	}
+	line, err := c.SignOrigin(soloLog)
+	if err != nil {
+		return nil, err
+	}
+	r := &proof.Receipt{Index: index, Checkpoint: c.Note(line)}
+	if r.Path, err = proof.Inclusion(index, c.Size, v.Nodes); err != nil {
+		return nil, err
+	}
+	return r, v.Entries(index, index+1, func(_ uint64, entry []byte) error {
+		r.Record = bytes.Clone(entry)
+		return nil
+	})
 }
 
 func (s *solo) Attestations() []tx.Attestation { return s.signed }

@@ -1,7 +1,8 @@
-// Package audit is a node without a vote: it fetches the whole history,
-// verifies every signature and hash, re-executes every block from the genesis
-// document in a fresh ledger, and compares. It believes nobody: what it needs
-// is the genesis document and public keys.
+// Package audit is a node without a vote: it fetches a transparency log, puts
+// its blocks together, verifies every signature, re-executes every block from the
+// genesis document in a ledger of its own, and compares each entry and the tree
+// over all of them. It believes nobody: what it needs is the genesis document and
+// the policy, which are public keys.
 package audit
 
 import (
@@ -9,52 +10,61 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
 
 	"carbonledger/state"
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
-// Source is where blocks come from: a node, or a directory.
-type Source interface {
-	// Blocks calls take with every block from a height on, in order; newest is
-	// the last height that the source has, as far as it knows.
-	Blocks(ctx context.Context, from uint64, take func(record tx.BlockRecord, newest uint64) error) error
-	// Attestations of the newest height that validators signed alike.
-	Attestations(ctx context.Context) ([]tx.Attestation, error)
-}
+// ProtocolVersion is the newest rule set that this program can re-execute.
+const ProtocolVersion = state.ProtocolVersion
 
 // Options of an audit.
 type Options struct {
 	Founding tx.Founding
-	// Dir is an empty directory for the fresh ledger.
+	Policy   *proof.Policy
+	// Dir is the auditor's directory: it keeps the re-executed ledger and the
+	// newest verified checkpoint, so that the next audit goes on from there. An
+	// empty or missing one begins at the founding.
 	Dir string
-	// Validators that must confirm the end; 0 means a majority of the voters
-	// that the re-executed ledger lists.
-	Need int
+	// Save, if not empty, is a directory that gets a copy of the log, in the form
+	// in which any web server can serve it.
+	Save string
+	// AtLeast is a size that the log must have: that of a receipt. The audit waits
+	// for a checkpoint of it.
+	AtLeast uint64
 	// Progress is told how far the audit is; nil for silence.
-	Progress func(height, newest uint64)
+	Progress func(entry, size uint64)
 }
 
 // Report is what an audit found. It is complete only if Run returned no error.
 type Report struct {
-	ChainID      string
-	GenesisHash  string
-	ScriptClock  bool
-	Height       uint64
-	Hash         string
-	Time         tx.Instant
+	ChainID     string
+	GenesisHash string
+	ScriptClock bool
+	// Height, Hash and Time of the ledger's end, and Size and Root of the log's.
+	Height uint64
+	Hash   string
+	Time   tx.Instant
+	Size   uint64
+	Root   string
+	// Since is the size at which an earlier audit in the same directory ended.
+	// The counts that follow are of what came after it.
+	Since        uint64
 	Blocks       uint64
 	Transactions uint64
 	Signatures   uint64
 	Accepted     uint64
 	Rejected     []ReasonCount
 	Conservation tx.Conservation
-	// ConfirmedHeight is the newest height whose hash Confirmed signed; 0 if
-	// none did. Need of Of voters are needed.
-	ConfirmedHeight uint64
-	Confirmed       []string
-	Need, Of        int
+	// Cosigned are the cosigners of the checkpoint, of the log that was audited.
+	Cosigned []proof.Cosignature
+	// Compared are the other logs whose checkpoints were compared.
+	Compared []string
 }
 
 // ReasonCount counts the rejections for one reason.
@@ -65,7 +75,8 @@ type ReasonCount struct {
 
 // Difference is the first thing that is not as it must be.
 type Difference struct {
-	Height uint64
+	// Entry of the log, Height of the block, 0 where it is not known.
+	Entry, Height uint64
 	// Transaction is the position in the block, -1 where the block as a whole
 	// differs, and ID its id where it has one.
 	Transaction int
@@ -73,9 +84,12 @@ type Difference struct {
 	What        string
 }
 
-// Error names height, transaction and what differs, in one line.
+// Error names entry, height, transaction and what differs, in one line.
 func (d *Difference) Error() string {
-	s := fmt.Sprintf("height %d", d.Height)
+	s := fmt.Sprintf("entry %d", d.Entry)
+	if d.Height > 0 {
+		s += fmt.Sprintf(", height %d", d.Height)
+	}
 	if d.Transaction >= 0 {
 		s += fmt.Sprintf(", transaction %d", d.Transaction)
 	}
@@ -85,241 +99,179 @@ func (d *Difference) Error() string {
 	return s + ": " + d.What
 }
 
-// ErrUnconfirmed: the history is consistent with itself, but too few
-// validators have signed its end.
-var ErrUnconfirmed = errors.New("consistent with itself, not confirmed")
-
-// batch is how many blocks are re-executed at once, so that their signatures
-// are verified together.
-const batch = 16
+// ErrNotCounted: the checkpoint does not satisfy the policy.
+var ErrNotCounted = errors.New("the checkpoint does not count by the policy")
 
 type auditor struct {
 	o        Options
 	ledger   *state.Ledger
 	report   *Report
 	rejected map[tx.Reason]uint64
-	waiting  []tx.BlockRecord
+	// records of the block that is being put together, and blocks that wait for
+	// execution with their records.
+	records []*tx.OutcomeRecord
+	entries [][]byte
+	waiting []block
 }
 
-// Run audits the whole history. Its error is a *Difference for the first thing
-// that is wrong, ErrUnconfirmed, or a failure of this machine or the source.
-func Run(ctx context.Context, from Source, o Options) (*Report, error) {
-	ledger, err := state.Open(o.Dir, o.Founding, tx.NewVerifier(o.Founding.Hash), state.Options{})
+// block of the log: its number, its bytes for execution, and its entries.
+type block struct {
+	height  uint64
+	first   uint64
+	raw     []byte
+	entries [][]byte
+	records []*tx.OutcomeRecord
+}
+
+// Run audits the first of the logs that has the most, and compares the
+// checkpoints of the others with it. Its error is a *Difference for the first
+// thing that is wrong, wraps ErrNotCounted, or is a failure of this machine or of
+// a log.
+func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	ledger, err := state.Open(filepath.Join(o.Dir, "ledger"), o.Founding, tx.NewVerifier(o.Founding.Hash), state.Options{})
 	if err != nil {
 		return nil, err
 	}
 	a := &auditor{o: o, ledger: ledger, rejected: map[tx.Reason]uint64{}, report: &Report{
 		ChainID: o.Founding.ChainID, GenesisHash: o.Founding.Hash.String(), ScriptClock: o.Founding.ScriptClock,
 	}}
-	err = a.run(ctx, from)
+	err = a.run(ctx, logs)
 	a.finish()
 	return a.report, errors.Join(err, ledger.Close())
 }
 
-func (a *auditor) run(ctx context.Context, from Source) error {
-	// The word of the validators is fetched first: the history must reach it.
-	attestations, err := from.Attestations(ctx)
-	if err != nil {
-		return fmt.Errorf("audit: fetch the validators' attestations: %w", err)
-	}
-	err = from.Blocks(ctx, 1, func(r tx.BlockRecord, newest uint64) error { return a.take(r, newest) })
-	if err == nil {
-		err = a.flush()
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.conserve(); err != nil {
-		return err
-	}
-	return a.confirm(attestations)
-}
+// checkpointFile keeps the newest verified checkpoint in the auditor's directory.
+const checkpointFile = "checkpoint"
 
-func (a *auditor) take(r tx.BlockRecord, newest uint64) error {
-	want := a.ledger.Head().Height + uint64(len(a.waiting)) + 1
-	if r.Height != want {
-		return &Difference{Height: want, Transaction: -1, What: fmt.Sprintf("the source gave height %d instead", r.Height)}
+func (a *auditor) run(ctx context.Context, logs []Log) error {
+	if o := a.o.Founding.LogOrigin; o == "" || o != a.o.Policy.Origin() {
+		return fmt.Errorf("audit: the genesis document names the log %q, the policy %q", o, a.o.Policy.Origin())
 	}
-	a.waiting = append(a.waiting, r)
-	if len(a.waiting) < batch && r.Height < newest {
-		return nil
+	verified, err := os.ReadFile(filepath.Join(a.o.Dir, checkpointFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("audit: %w", err)
 	}
-	if err := a.flush(); err != nil {
+	heads, err := a.heads(ctx, logs)
+	if err != nil {
 		return err
 	}
-	if a.o.Progress != nil {
-		a.o.Progress(r.Height, max(newest, r.Height))
+	best := 0
+	for i := range heads {
+		if heads[i].Size > heads[best].Size {
+			best = i
+		}
 	}
-	return nil
-}
-
-// flush re-executes what waits and compares each block's running hash.
-func (a *auditor) flush() error {
-	entries := make([]state.Entry, len(a.waiting))
-	for i, r := range a.waiting {
-		entries[i] = state.Entry{Index: r.Height, Block: r.Block}
+	head := heads[best]
+	a.report.Cosigned = head.cosigned
+	if a.report.Since, err = a.size(); err != nil {
+		return err
 	}
-	applied, err := a.ledger.Apply(entries)
-	if err != nil {
-		return fmt.Errorf("audit: re-execute from height %d: %w", a.waiting[0].Height, err)
-	}
-	for i := range applied {
-		if err := a.compare(a.waiting[i], &applied[i]); err != nil {
+	if head.Size > a.report.Since {
+		if err := a.execute(ctx, logs[best], head); err != nil {
 			return err
 		}
 	}
-	a.waiting = a.waiting[:0]
-	return nil
-}
-
-// ordersIn counts the signed orders in operations, prepared ones too.
-func ordersIn(operations []tx.Operation) int {
-	n := 0
-	for i := range operations {
-		switch o := operations[i].Operation.(type) {
-		case *tx.Operation_RegisterOrder:
-			n++
-		case *tx.Operation_Prepare:
-			n += ordersIn(o.Prepare.Operations)
-		}
-	}
-	return n
-}
-
-func (a *auditor) compare(r tx.BlockRecord, re *state.Applied) error {
-	block, ok := tx.DecodeBlock(r.Block)
-	if !ok {
-		return &Difference{Height: r.Height, Transaction: -1, What: "the bytes are no block"}
-	}
-	for i := range re.Receipts {
-		if d := a.checkReceipt(r.Height, i, &re.Receipts[i]); d != nil {
-			return d
-		}
-		if t, err := tx.Decode(block.Transactions[i]); err == nil {
-			a.report.Signatures += uint64(len(t.Transaction.Signatures) + ordersIn(t.Body.Operations))
-		}
-	}
-	if !bytes.Equal(r.Hash, re.Hash[:]) {
-		return &Difference{Height: r.Height, Transaction: -1, What: fmt.Sprintf("the running hash is said to be %x, re-execution gives %s", r.Hash, re.Hash)}
-	}
-	if r.Time != re.Time {
-		return &Difference{Height: r.Height, Transaction: -1, What: fmt.Sprintf("ledger time is said to be %s, re-execution gives %s", r.Time, re.Time)}
-	}
-	if err := a.checkStamp(r.Height, block); err != nil {
+	if err := a.conclude(logs, heads, verified); err != nil {
 		return err
 	}
-	a.report.Blocks++
-	a.report.Transactions += uint64(len(re.Receipts))
-	return nil
+	return a.keep(ctx, logs[best], head)
 }
 
-// checkReceipt counts an outcome, and refuses what no honest leader lets into
-// a block.
-func (a *auditor) checkReceipt(height uint64, i int, receipt *tx.Receipt) error {
-	switch receipt.Reason {
-	case tx.Accepted:
-		if receipt.Height != height || int(receipt.Position) != i {
-			return &Difference{Height: height, Transaction: i, ID: fmt.Sprintf("%x", receipt.Id), What: fmt.Sprintf("it is the one of height %d, transaction %d", receipt.Height, receipt.Position)}
-		}
-		a.report.Accepted++
-		return nil
-	case tx.Malformed, tx.TooLarge, tx.UnknownOperation, tx.BadSignature, tx.BadProof, tx.NoOperations, tx.NoSignature, tx.BadReference:
-		d := &Difference{Height: height, Transaction: i, What: receipt.Rejection().Error()}
-		if len(receipt.Id) > 0 {
-			d.ID = fmt.Sprintf("%x", receipt.Id)
-		}
-		return d
-	}
-	if receipt.Height != height || int(receipt.Position) != i || receipt.Index == 0 {
-		return &Difference{Height: height, Transaction: i, ID: fmt.Sprintf("%x", receipt.Id), What: "it leaves no record here: " + receipt.Reason.String()}
-	}
-	a.rejected[receipt.Reason]++
-	return nil
+// head is a log's checkpoint.
+type head struct {
+	proof.Checkpoint
+	note     []byte
+	cosigned []proof.Cosignature
 }
 
-// checkStamp compares the head that the proposer wrote into the block with the
-// re-executed one.
-func (a *auditor) checkStamp(height uint64, block *tx.Block) error {
-	if block.AppliedHeight >= height {
-		return &Difference{Height: height, Transaction: -1, What: fmt.Sprintf("its proposer %s claims to have executed height %d before", block.Proposer, block.AppliedHeight)}
+// heads fetches every log's checkpoint. Where a size is asked for it waits until
+// one has it.
+func (a *auditor) heads(ctx context.Context, logs []Log) ([]head, error) {
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		all, enough := make([]head, len(logs)), false
+		for i, log := range logs {
+			b, err := log.Get(ctx, proof.CheckpointPath)
+			if err != nil {
+				return nil, err
+			}
+			c, cosigned, err := a.o.Policy.Open(b)
+			if err != nil {
+				return nil, fmt.Errorf("audit: %s: %w: %w", log.Name(), ErrNotCounted, err)
+			}
+			all[i], enough = head{c, b, cosigned}, enough || c.Size >= a.o.AtLeast
+		}
+		if enough {
+			return all, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("audit: no checkpoint has the size %d that a receipt speaks of", a.o.AtLeast)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	hash, ok, err := a.ledger.HashAt(block.AppliedHeight)
+}
+
+// size of the auditor's own log.
+func (a *auditor) size() (uint64, error) {
+	v, err := a.ledger.View()
 	if err != nil {
-		return fmt.Errorf("audit: read the hash of height %d: %w", block.AppliedHeight, err)
+		return 0, fmt.Errorf("audit: %w", err)
 	}
-	if !ok || !bytes.Equal(hash[:], block.AppliedHash) {
-		return &Difference{Height: height, Transaction: -1, What: fmt.Sprintf("its proposer %s had hash %x at height %d, re-execution gives %s", block.Proposer, block.AppliedHash, block.AppliedHeight, hash)}
-	}
-	return nil
+	defer v.Close()
+	return v.LogSize(), nil
 }
 
-func (a *auditor) conserve() error {
+// conclude compares the auditor's own tree with every checkpoint, and adds up
+// the accounts.
+func (a *auditor) conclude(logs []Log, heads []head, verified []byte) error {
 	v, err := a.ledger.View()
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	defer v.Close()
+	check := func(name string, c proof.Checkpoint) error {
+		if c.Size == 0 || c.Size > v.LogSize() {
+			return &Difference{Entry: v.LogSize(), Transaction: -1, What: fmt.Sprintf("%s signed size %d, re-execution ends at %d", name, c.Size, v.LogSize())}
+		}
+		root, err := proof.Root(c.Size, v.Nodes)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		if root != c.Root {
+			return &Difference{Entry: c.Size - 1, Transaction: -1, What: fmt.Sprintf("%s signed root %x at size %d, re-execution gives %x: another history", name, c.Root, c.Size, root)}
+		}
+		return nil
+	}
+	for i := range heads {
+		if err := check(logs[i].Name(), heads[i].Checkpoint); err != nil {
+			return err
+		}
+		if i > 0 {
+			a.report.Compared = append(a.report.Compared, logs[i].Name())
+		}
+	}
+	if verified != nil {
+		c, _, err := a.o.Policy.Open(verified)
+		if err != nil {
+			return fmt.Errorf("audit: the checkpoint of the earlier audit: %w", err)
+		}
+		if err := check("the log of the earlier audit", c); err != nil {
+			return err
+		}
+	}
 	c, err := v.Conservation()
 	if err != nil {
 		return fmt.Errorf("audit: add up the accounts: %w", err)
 	}
 	a.report.Conservation = c
 	if len(c.Breaks) > 0 {
-		return &Difference{Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
-	}
-	return nil
-}
-
-// confirm checks the validators' word on the end of the history against the
-// re-executed hash there. What lies above the height that they signed is nobody's
-// word: a block at the end could be anybody's.
-func (a *auditor) confirm(attestations []tx.Attestation) error {
-	v, err := a.ledger.View()
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	defer v.Close()
-	validators, err := v.Validators()
-	if err != nil {
-		return fmt.Errorf("audit: read the validators: %w", err)
-	}
-	keys := map[string][]byte{}
-	for _, v := range validators {
-		if v.Voter {
-			keys[v.Name] = v.NodeKey
-		}
-	}
-	r := a.report
-	r.Of, r.Need = len(keys), a.o.Need
-	if r.Need == 0 {
-		r.Need = len(keys)/2 + 1
-	}
-	for i := range attestations {
-		at := &attestations[i]
-		key, known := keys[at.Validator]
-		if !known || slices.Contains(r.Confirmed, at.Validator) || r.ConfirmedHeight != 0 && r.ConfirmedHeight != at.Height {
-			continue
-		}
-		if !tx.VerifyAttestation(a.o.Founding.Hash, at, key) {
-			return &Difference{Height: at.Height, Transaction: -1, What: "an attestation with a false signature of " + at.Validator}
-		}
-		hash, ok, err := a.ledger.HashAt(at.Height)
-		switch {
-		case err != nil:
-			return fmt.Errorf("audit: read the hash of height %d: %w", at.Height, err)
-		case !ok:
-			return &Difference{Height: at.Height, Transaction: -1, What: fmt.Sprintf("%s signed this height, the history ends at %d", at.Validator, a.ledger.Head().Height)}
-		case !bytes.Equal(hash[:], at.Hash):
-			return &Difference{Height: at.Height, Transaction: -1, What: fmt.Sprintf("%s signed hash %x, re-execution gives %s", at.Validator, at.Hash, hash)}
-		}
-		r.ConfirmedHeight = at.Height
-		r.Confirmed = append(r.Confirmed, at.Validator)
-	}
-	if len(r.Confirmed) < r.Need {
-		return fmt.Errorf("audit: %w by %d of %d: only by %d", ErrUnconfirmed, r.Need, r.Of, len(r.Confirmed))
-	}
-	if end := a.ledger.Head().Height; r.ConfirmedHeight < end {
-		return fmt.Errorf("audit: %w: the validators signed height %d, nobody signed heights %d to %d", ErrUnconfirmed, r.ConfirmedHeight, r.ConfirmedHeight+1, end)
+		return &Difference{Entry: v.LogSize() - 1, Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
 	}
 	return nil
 }
@@ -327,9 +279,82 @@ func (a *auditor) confirm(attestations []tx.Attestation) error {
 func (a *auditor) finish() {
 	head := a.ledger.Head()
 	a.report.Height, a.report.Hash, a.report.Time = head.Height, fmt.Sprintf("%x", head.Hash), head.Time
+	if v, err := a.ledger.View(); err == nil {
+		a.report.Size = v.LogSize()
+		if root, err := proof.Root(v.LogSize(), v.Nodes); err == nil {
+			a.report.Root = fmt.Sprintf("%x", root)
+		}
+		_ = v.Close()
+	}
 	for _, reason := range tx.Reasons() {
 		if n := a.rejected[reason]; n > 0 {
 			a.report.Rejected = append(a.report.Rejected, ReasonCount{reason.String(), n})
 		}
 	}
+}
+
+// keep writes what was verified: the checkpoint, and the copy if one is wanted.
+func (a *auditor) keep(ctx context.Context, log Log, h head) error {
+	if a.o.Save != "" {
+		if err := a.save(h); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(a.o.Dir, checkpointFile)
+	if old, err := os.ReadFile(path); err == nil {
+		if c, _, err := a.o.Policy.Open(old); err == nil && c.Size > h.Size {
+			return nil // a node that is behind was asked
+		}
+	}
+	return writePrivate(path, h.note)
+}
+
+// save writes the auditor's own tree, which the log was found equal to. A file
+// that is there already stays as it is if it is the same, and is never written
+// over if it is not: it may be the evidence.
+func (a *auditor) save(h head) error {
+	v, err := a.ledger.View()
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer v.Close()
+	for _, t := range proof.TilesOf(0, h.Size) {
+		b, err := v.Tile(t)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		path := filepath.Join(a.o.Save, filepath.FromSlash(t.Path()))
+		switch old, err := os.ReadFile(path); {
+		case err == nil && bytes.Equal(old, b):
+			continue
+		case err == nil:
+			return fmt.Errorf("audit: %s in %s is another one than the log's: it is of another network, damaged, or one of two histories; it stays as it is: save into an empty directory, and keep this copy if nobody can say why they differ", t.Path(), a.o.Save)
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("audit: %w", err)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		if err := writePrivate(path, b); err != nil {
+			return err
+		}
+	}
+	return writePrivate(filepath.Join(a.o.Save, proof.CheckpointPath), h.note)
+}
+
+// writePrivate replaces a file as a whole by one that only its owner may read:
+// entries show everyone's transactions.
+func writePrivate(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".save-")
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("audit: write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func key(name string) tx.PrivateKey {
 
 func founding() tx.Founding {
 	f := tx.Founding{
-		ChainID: "audit-test", ProtocolVersion: 1, ScriptClock: false, FreeTransfers: true, Start: tx.Day(20240102).Start(),
+		LogOrigin: "log.test/chain", ChainID: "audit-test", ProtocolVersion: 1, ScriptClock: false, FreeTransfers: true, Start: tx.Day(20240102).Start(),
 		Instruments: []tx.Instrument{{Code: "CEA22", Vintage: 2022, ReferencePrice: 7942}},
 		Hash:        sha256.Sum256([]byte("genesis of the audit")),
 	}

@@ -23,6 +23,8 @@ const (
 	incarnationFile = "incarnation"
 	nodeKeyFile     = "node.key"
 	cosignKeyFile   = "cosign.key"
+	originKeyFile   = "origin.key"
+	signerFile      = "signer"
 	genesisFile     = "genesis.toml"
 	lockFile        = "lock"
 )
@@ -68,6 +70,11 @@ func Create(dir string, o Options) (tx.Validator, error) {
 		}
 		*k.public = key.Public().Key
 	}
+	// What this validator cosigned last: nothing yet. The file belongs in no
+	// backup (see package publish).
+	if err := writeFile(filepath.Join(dir, signerFile), []byte(NewSigner)); err != nil {
+		return v, err
+	}
 	line := FormatLine(v)
 	if _, err := ParseLine(line); err != nil {
 		return v, err
@@ -78,6 +85,10 @@ func Create(dir string, o Options) (tx.Validator, error) {
 	// The operator sends the line away: after this it survives a power cut.
 	return v, errors.Join(syncDirectory(dir), syncDirectory(filepath.Dir(filepath.Clean(dir))))
 }
+
+// NewSigner is the content of the signer file of a validator that has cosigned
+// nothing yet.
+const NewSigner = "new\n"
 
 func syncDirectory(dir string) error {
 	d, err := os.Open(dir)
@@ -150,6 +161,7 @@ type Dir struct {
 	validator    tx.Validator
 	incarnation  [32]byte
 	node, cosign ed25519.PrivateKey
+	origin       ed25519.PrivateKey // nil: there is no such file
 }
 
 // Open takes the directory's lock and reads its identity. The caller closes it.
@@ -221,8 +233,22 @@ func (d *Dir) readIdentity(passphrase string) error {
 		}
 		*k.into = ed25519.NewKeyFromSeed(key.Secret())
 	}
+	key, err := keyfile.Read(OriginKeyFile(d.path), passphrase)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if key.Public().Scheme != tx.Ed25519 {
+		return fmt.Errorf("datadir: %s is no Ed25519 key", OriginKeyFile(d.path))
+	}
+	d.origin = ed25519.NewKeyFromSeed(key.Secret())
 	return nil
 }
+
+// OriginKeyFile is the file with the log's own key, the same on every validator.
+func OriginKeyFile(dir string) string { return filepath.Join(dir, originKeyFile) }
 
 // Path of the directory.
 func (d *Dir) Path() string { return d.path }
@@ -244,6 +270,17 @@ func (d *Dir) NodeKey() ed25519.PrivateKey { return d.node }
 
 // CosignKey signs checkpoints.
 func (d *Dir) CosignKey() ed25519.PrivateKey { return d.cosign }
+
+// OriginKey is the log's own key, nil where the directory has none.
+func (d *Dir) OriginKey() ed25519.PrivateKey { return d.origin }
+
+// Signer is the file with what this validator cosigned last; Checkpoint the one
+// with the newest checkpoint that it published.
+func (d *Dir) Signer() string     { return filepath.Join(d.path, signerFile) }
+func (d *Dir) Checkpoint() string { return filepath.Join(d.path, "checkpoint") }
+
+// Evidence is a directory for what contradicts this validator's log.
+func (d *Dir) Evidence() string { return filepath.Join(d.path, "evidence") }
 
 // Genesis is where the genesis document is looked for.
 func (d *Dir) Genesis() string { return filepath.Join(d.path, genesisFile) }

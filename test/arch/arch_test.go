@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"consensus/raftlog": {"state/disk"},
 	"consensus":         {"state", "tx"},
 	"p2p":               {},
-	"genesis":           {"tx"},
+	"genesis":           {"tx", "tx/proof"},
 	"node/datadir":      {"tx", "tx/keyfile"},
 	"node/api":          {"tx", "tx/proof"},
 	"node/publish":      {"state", "tx", "tx/proof"},
@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"node":              {"tx/...", "state/...", "consensus/...", "p2p", "genesis", "node/..."},
 	"cli/scenario":      {"tx", "genesis"},
 	"cli/local":         {},
-	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/datadir", "genesis", "tx/..."},
+	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/publish", "node/datadir", "genesis", "tx/..."},
 }
 
 // onlyHome says which packages may import a dependency; everything that

@@ -95,7 +95,7 @@ var Instruments = []tx.Instrument{
 // Founding of a test chain with n voters and the entities e0, e1, ….
 func Founding(n, entities int, script bool) tx.Founding {
 	f := tx.Founding{
-		ChainID: "test-chain", ProtocolVersion: 1, ScriptClock: script, FreeTransfers: true,
+		LogOrigin: "log.test/chain", ChainID: "test-chain", ProtocolVersion: 1, ScriptClock: script, FreeTransfers: true,
 		Start: tx.Day(20240101).Start(), Instruments: Instruments,
 	}
 	f.Hash = sha256.Sum256([]byte("genesis of the test chain"))

@@ -34,6 +34,9 @@ type Nodes func(level uint, first uint64, count int) ([]Hash, error)
 // goroutine at a time.
 type Tree struct{ edge *compact.Range }
 
+// NewTree is one without leaves.
+func NewTree() *Tree { return &Tree{factory.NewEmptyRange(0)} }
+
 // OpenTree reads the right edge of a tree of this size.
 func OpenTree(size uint64, nodes Nodes) (*Tree, error) {
 	ids := compact.RangeNodes(0, size, nil)
@@ -140,12 +143,18 @@ func node(id compact.NodeID, nodes Nodes) (Hash, error) {
 	if len(hashes) != 1<<above {
 		return Hash{}, errors.New("proof: a reader of nodes gave too few")
 	}
+	return Fold(hashes), nil
+}
+
+// Fold is the root over hashes whose number is a power of two, such as those of
+// a full tile. It uses the slice up.
+func Fold(hashes []Hash) Hash {
 	for ; len(hashes) > 1; hashes = hashes[:len(hashes)/2] {
 		for i := range len(hashes) / 2 {
 			hashes[i] = Hash(rfc6962.DefaultHasher.HashChildren(hashes[2*i][:], hashes[2*i+1][:]))
 		}
 	}
-	return hashes[0], nil
+	return hashes[0]
 }
 
 // VerifyInclusion checks what Inclusion made.

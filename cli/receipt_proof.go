@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"carbonledger/node/api"
+	"carbonledger/tx"
+	"carbonledger/tx/proof"
+
+	"github.com/spf13/cobra"
+)
+
+func newReceiptGetCommand(g *globals) *cobra.Command {
+	var out, leaf string
+	cmd := &cobra.Command{
+		Use:   "get ID|FILE",
+		Short: "Fetch the proof of an outcome: a receipt that convinces without a network",
+		Long: `Fetch the proof that the outcome of a transaction is in the transparency log, under
+a checkpoint that counts: a file in the format c2sp.org/tlog-proof, which holds the
+transaction and its outcome as well. Waits for a checkpoint.
+
+It shows the transaction: the node asks for the key of its party, or of an
+institution (--party, --key). The rare outcome above 49,146 bytes does not fit the
+format and goes to the file of --leaf.`,
+		Example: "  carbonledger receipt get 5f0c… --party plant --key plant.key > r.tlog-proof",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
+				id, err := g.transactionID(ctx, c, args[0])
+				if err != nil {
+					return err
+				}
+				got, err := c.GetProof(ctx, &api.GetProofRequest{Id: id[:]})
+				if err != nil {
+					return err
+				}
+				r, err := proof.ParseReceipt(got.Receipt)
+				if err != nil {
+					return err
+				}
+				if len(r.Record) == 0 {
+					if leaf == "" {
+						return usage(errors.New("this outcome is too long for the receipt's file: give --leaf FILE for it"))
+					}
+					if err := writeNew(leaf, got.Record, 0o600); err != nil {
+						return err
+					}
+				}
+				if out != "" {
+					return writeNew(out, got.Receipt, 0o600)
+				}
+				_, err = cmd.OutOrStdout().Write(got.Receipt)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
+	cmd.Flags().StringVar(&leaf, "leaf", "", "file for an outcome that does not fit the receipt's")
+	return cmd
+}
+
+func newReceiptVerifyCommand(g *globals) *cobra.Command {
+	var policy, leaf, transaction string
+	cmd := &cobra.Command{
+		Use:   "verify RECEIPT",
+		Short: "Check a receipt's proof, without a network",
+		Long: `Check that the outcome in a receipt is in the log, and that its checkpoint counts by
+the policy: the log's own signature, and enough cosignatures. Nothing is asked of
+anybody. With --tx also that the receipt is of those signed bytes; with --genesis
+that they are signed as the ledger asks.
+
+Exit code 0 if everything holds, whatever the outcome was; 1 with the first thing
+that is wrong.`,
+		Example: "  carbonledger receipt verify r.tlog-proof --policy policy.txt --tx surrender.tx",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(policy)
+			if err != nil {
+				return err
+			}
+			r, err := readReceipt(args[0], leaf)
+			if err != nil {
+				return err
+			}
+			proven, err := r.Verify(p)
+			if err != nil {
+				return err
+			}
+			if err := g.checkTransaction(proven.Record, transaction); err != nil {
+				return err
+			}
+			return printProven(cmd, g.json, r, proven)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&policy, "policy", "", "file with the log's policy (tlog-policy)")
+	f.StringVar(&leaf, "leaf", "", "file with the outcome, where the receipt does not hold it")
+	f.StringVar(&transaction, "tx", "", "file with the signed transaction that the receipt should be of")
+	_ = cmd.MarkFlagRequired("policy")
+	return cmd
+}
+
+// readReceipt reads a receipt's file, and its record from another one if named.
+func readReceipt(path, leaf string) (*proof.Receipt, error) {
+	b, err := readBounded(path, proof.MaxReceiptBytes)
+	if err != nil {
+		return nil, err
+	}
+	r, err := proof.ParseReceipt(b)
+	if err != nil {
+		return nil, err
+	}
+	if leaf != "" {
+		if r.Record, err = readBounded(leaf, tx.MaxRecordBytes); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// readBounded reads a file that is not longer than it may be.
+func readBounded(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes: such a file has at most %d", path, info.Size(), limit)
+	}
+	return os.ReadFile(path)
+}
+
+// checkTransaction compares a record with signed bytes, and checks its signatures
+// where the genesis document is known.
+func (g *globals) checkTransaction(r *tx.OutcomeRecord, path string) error {
+	if path != "" {
+		raw, err := readTransaction(path)
+		if err != nil {
+			return err
+		}
+		own, err := tx.Decode(raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		theirs, err := tx.Decode(r.Transaction)
+		// Another signature of the same body is the same transaction.
+		if err != nil || string(own.Transaction.Body) != string(theirs.Transaction.Body) {
+			return fmt.Errorf("the receipt is of another transaction than %s", path)
+		}
+	}
+	if g.genesis == "" || r.Receipt == nil {
+		return nil
+	}
+	f, err := g.founding()
+	if err != nil {
+		return err
+	}
+	v, err := tx.NewVerifier(f.Hash).Verify(r.Transaction)
+	if err != nil {
+		return fmt.Errorf("the transaction's signatures: %w", err)
+	}
+	if id := v.ID(); string(id[:]) != string(r.Receipt.Id) {
+		return fmt.Errorf("the receipt speaks of transaction %x, its bytes are %s by this genesis document", r.Receipt.Id, id)
+	}
+	return nil
+}
+
+func printProven(cmd *cobra.Command, asJSON bool, r *proof.Receipt, p *proof.Proven) error {
+	out := record{title: "receipt"}
+	out.add("verdict", "verified")
+	out.add("registration_number", r.Index)
+	out.add("log", p.Checkpoint.Origin)
+	out.add("size", p.Checkpoint.Size)
+	out.add("root", fmt.Sprintf("%x", p.Checkpoint.Root))
+	var by []string
+	for _, c := range p.Cosignatures {
+		by = append(by, c.Name+" at "+time.Unix(int64(c.Unix), 0).UTC().Format(time.RFC3339))
+	}
+	out.add("cosigned_by", lines(by))
+	if p.Record.Receipt == nil {
+		out.add("record", "a block without transactions")
+		return out.print(cmd.OutOrStdout(), asJSON)
+	}
+	if err := out.print(cmd.OutOrStdout(), asJSON); err != nil || asJSON {
+		return err
+	}
+	return printReceipt(cmd.OutOrStdout(), p.Record.Receipt, false)
+}

@@ -1,0 +1,251 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"carbonledger/state"
+	"carbonledger/tx"
+	"carbonledger/tx/proof"
+)
+
+// batch is how many transactions are re-executed at once, so that their
+// signatures are verified together.
+const batch = 1024
+
+// execute fetches what this auditor does not have yet and re-executes it.
+func (a *auditor) execute(ctx context.Context, log Log, h head) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	since, next, gathered := a.report.Since, uint64(0), 0
+	for got := range bundles(ctx, log, since, h.Size) {
+		if got.err != nil {
+			return got.err
+		}
+		next = got.tile.Index * proof.TileWidth
+		for _, entry := range got.entries {
+			if next >= since {
+				if err := a.take(next, entry); err != nil {
+					return err
+				}
+				gathered++
+			} else if next == 0 {
+				// The founding's record is the auditor's own.
+				if err := a.founding(entry); err != nil {
+					return err
+				}
+			}
+			next++
+		}
+		if gathered >= batch {
+			if err := a.flush(); err != nil {
+				return err
+			}
+			gathered = 0
+		}
+		if a.o.Progress != nil {
+			a.o.Progress(next, h.Size)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// A checkpoint ends with a block.
+	if err := a.join(next); err != nil {
+		return err
+	}
+	return a.flush()
+}
+
+// founding compares entry 0.
+func (a *auditor) founding(entry []byte) error {
+	own, err := tx.FoundingRecord(a.o.Founding.Hash).Marshal()
+	if err == nil && !bytes.Equal(own, entry) {
+		return &Difference{Transaction: -1, What: "the log's first entry is the founding by another genesis document"}
+	}
+	return err
+}
+
+// take adds an entry to the block that is being put together; the first of the
+// next block ends it.
+func (a *auditor) take(index uint64, entry []byte) error {
+	r, err := tx.DecodeRecord(entry)
+	if err != nil {
+		return &Difference{Entry: index, Transaction: -1, What: err.Error()}
+	}
+	if len(a.records) > 0 && r.Height != a.records[0].Height {
+		if err := a.join(index); err != nil {
+			return err
+		}
+	}
+	a.records, a.entries = append(a.records, r), append(a.entries, entry)
+	return nil
+}
+
+// join ends a block: end is the index behind its last entry.
+func (a *auditor) join(end uint64) error {
+	if len(a.records) == 0 {
+		return nil
+	}
+	b := block{height: a.records[0].Height, first: end - uint64(len(a.records)), entries: a.entries, records: a.records}
+	a.records, a.entries = nil, nil
+	want := a.ledger.Head().Height + uint64(len(a.waiting)) + 1
+	if b.height != want {
+		return &Difference{Entry: b.first, Height: want, Transaction: -1, What: fmt.Sprintf("the log has block %d instead", b.height)}
+	}
+	joined, ok, err := tx.JoinBlock(b.records)
+	if err == nil && ok {
+		b.raw, err = joined.Marshal()
+	}
+	if err != nil {
+		return &Difference{Entry: b.first, Height: b.height, Transaction: -1, What: err.Error()}
+	}
+	if !ok {
+		return &Difference{Entry: b.first, Height: b.height, Transaction: -1, What: "the leader proposed what is no block"}
+	}
+	a.waiting = append(a.waiting, b)
+	return nil
+}
+
+// flush re-executes what waits and compares every entry.
+func (a *auditor) flush() error {
+	if len(a.waiting) == 0 {
+		return nil
+	}
+	entries := make([]state.Entry, len(a.waiting))
+	for i, b := range a.waiting {
+		entries[i] = state.Entry{Index: b.height, Block: b.raw}
+	}
+	applied, err := a.ledger.Apply(entries)
+	if err != nil {
+		return fmt.Errorf("audit: re-execute from height %d: %w", a.waiting[0].height, err)
+	}
+	v, err := a.ledger.View()
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer v.Close()
+	for i := range applied {
+		if err := a.compare(v, &a.waiting[i], &applied[i]); err != nil {
+			return err
+		}
+	}
+	a.waiting = a.waiting[:0]
+	return nil
+}
+
+// compare checks a block's entries against those that re-execution left.
+func (a *auditor) compare(v *state.View, b *block, re *state.Applied) error {
+	for i := range re.Receipts {
+		if d := a.checkReceipt(b, i, &re.Receipts[i]); d != nil {
+			return d
+		}
+	}
+	err := v.Entries(b.first, b.first+uint64(len(b.entries)), func(index uint64, own []byte) error {
+		i := int(index - b.first)
+		if bytes.Equal(own, b.entries[i]) {
+			return nil
+		}
+		d := &Difference{Entry: index, Height: b.height, Transaction: i, What: "the entry is not the one that re-execution gives"}
+		if re, err := tx.DecodeRecord(own); err == nil {
+			d.What = differs(b.records[i], re)
+		}
+		if r := b.records[i].Receipt; r != nil {
+			d.ID = fmt.Sprintf("%x", r.Id)
+		}
+		return d
+	})
+	if err != nil {
+		return err
+	}
+	if size, err := v.SizeAt(b.height); err != nil || size != b.first+uint64(len(b.entries)) {
+		return &Difference{Entry: b.first, Height: b.height, Transaction: -1, What: fmt.Sprintf("the block has %d entries, re-execution ends at entry %d", len(b.entries), size)}
+	}
+	if err := a.checkStamp(b); err != nil {
+		return err
+	}
+	a.report.Blocks++
+	for _, r := range b.records {
+		if r.Receipt == nil {
+			continue
+		}
+		a.report.Transactions++
+		if t, err := tx.Decode(r.Transaction); err == nil {
+			a.report.Signatures += uint64(len(t.Transaction.Signatures) + ordersIn(t.Body.Operations))
+		}
+		if r.Receipt.Reason == tx.Accepted {
+			a.report.Accepted++
+		} else {
+			a.rejected[r.Receipt.Reason]++
+		}
+	}
+	return nil
+}
+
+// differs names the first field in which a record is not the re-executed one.
+func differs(said, re *tx.OutcomeRecord) string {
+	switch {
+	case !bytes.Equal(said.PreviousHash, re.PreviousHash):
+		return fmt.Sprintf("the running hash before it is said to be %x, re-execution gives %x", said.PreviousHash, re.PreviousHash)
+	case said.Receipt == nil || re.Receipt == nil:
+		return "the block has a transaction where re-execution leaves none, or none where it leaves one"
+	case said.Receipt.Reason != re.Receipt.Reason:
+		return fmt.Sprintf("its result is said to be %s, re-execution gives %s", said.Receipt.Reason, re.Receipt.Reason)
+	case !said.Receipt.Equal(re.Receipt):
+		return fmt.Sprintf("its receipt is said to be %+v, re-execution gives %+v", said.Receipt, re.Receipt)
+	}
+	return "the entry is not the one that re-execution gives"
+}
+
+// ordersIn counts the signed orders in operations, prepared ones too.
+func ordersIn(operations []tx.Operation) int {
+	n := 0
+	for i := range operations {
+		switch o := operations[i].Operation.(type) {
+		case *tx.Operation_RegisterOrder:
+			n++
+		case *tx.Operation_Prepare:
+			n += ordersIn(o.Prepare.Operations)
+		}
+	}
+	return n
+}
+
+// checkReceipt refuses a transaction that leaves no record where the log has
+// one: what nobody signed, or what is on the ledger already.
+func (a *auditor) checkReceipt(b *block, i int, r *tx.Receipt) *Difference {
+	if r.Height == b.height && int(r.Position) == i && r.Index == b.first+uint64(i) {
+		return nil
+	}
+	d := &Difference{Entry: b.first + uint64(i), Height: b.height, Transaction: i, ID: fmt.Sprintf("%x", r.Id)}
+	switch {
+	case r.Index == 0:
+		d.What = "it leaves no record: " + r.Rejection().Error()
+	case r.Height != b.height:
+		d.What = fmt.Sprintf("it is the one of height %d, entry %d", r.Height, r.Index)
+	default:
+		d.What = fmt.Sprintf("re-execution makes it entry %d", r.Index)
+	}
+	return d
+}
+
+// checkStamp compares the head that the proposer wrote into the block with the
+// re-executed one.
+func (a *auditor) checkStamp(b *block) error {
+	h := b.records[0].Head
+	d := &Difference{Entry: b.first, Height: b.height, Transaction: -1}
+	if h.AppliedHeight >= b.height {
+		d.What = fmt.Sprintf("its proposer %s claims to have executed height %d before", h.Proposer, h.AppliedHeight)
+		return d
+	}
+	hash, ok, err := a.ledger.HashAt(h.AppliedHeight)
+	if err != nil {
+		return fmt.Errorf("audit: read the hash of height %d: %w", h.AppliedHeight, err)
+	}
+	if !ok || !bytes.Equal(hash[:], h.AppliedHash) {
+		d.What = fmt.Sprintf("its proposer %s had hash %x at height %d, re-execution gives %s", h.Proposer, h.AppliedHash, h.AppliedHeight, hash)
+		return d
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package publish
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"carbonledger/tx/proof"
+)
+
+// freshSigner is the content of a signer file before its first signature.
+const freshSigner = "new\n"
+
+// errLost: what this validator cosigned last is not known.
+var errLost = errors.New("publish: the signer file is lost: this validator cosigns again once a majority of its peers told what they cosigned last")
+
+// signer cosigns checkpoints and never two that contradict each other. What it
+// signed last is in a file that belongs in no backup; the data directory's lock
+// keeps a second process away.
+type signer struct {
+	path, origin, name string
+	key                ed25519.PrivateKey
+
+	mu   sync.Mutex
+	last proof.Checkpoint // of size 0 before the first
+	lost bool
+}
+
+func openSigner(path, origin, name string, key ed25519.PrivateKey) (*signer, error) {
+	s := &signer{path: path, origin: origin, name: proof.CosignerName(origin, name), key: key, last: proof.Checkpoint{Origin: origin}}
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.lost = true
+		return s, nil
+	case err != nil:
+		return nil, fmt.Errorf("publish: read the signer file: %w", err)
+	case string(b) == freshSigner:
+		return s, nil
+	}
+	c, err := proof.ParseCheckpoint(string(b))
+	if err != nil {
+		return nil, fmt.Errorf("publish: the signer file %s is damaged: remove it, the peers tell what was cosigned: %w", path, err)
+	}
+	if c.Origin != origin {
+		return nil, fmt.Errorf("publish: the signer file %s is of the log %s, the genesis document names %s", path, c.Origin, origin)
+	}
+	s.last = c
+	return s, nil
+}
+
+// told is what was cosigned last, false where that is not known.
+func (s *signer) told() (proof.Checkpoint, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, !s.lost
+}
+
+// cosign signs a checkpoint that check finds true of this validator's log; check
+// is given what was signed last, of which the log must be a continuation.
+func (s *signer) cosign(c proof.Checkpoint, unix uint64, check func(last proof.Checkpoint) error) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.lost:
+		return nil, errLost
+	case c.Origin != s.origin:
+		return nil, fmt.Errorf("publish: a checkpoint of the log %q", c.Origin)
+	case c.Size < s.last.Size:
+		return nil, fmt.Errorf("publish: size %d is behind the size %d that this validator cosigned", c.Size, s.last.Size)
+	}
+	if err := check(s.last); err != nil {
+		return nil, err
+	}
+	if c != s.last {
+		// On the disk before anybody sees the signature: a crash here forgets at
+		// most a signature that nobody has.
+		if err := writeSynced(s.path, []byte(c.Text())); err != nil {
+			return nil, err
+		}
+		s.last = c
+	}
+	return c.Cosign(s.name, s.key, unix)
+}
+
+// recover takes up what the peers say was cosigned last, and writes it down.
+func (s *signer) recover(c proof.Checkpoint) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := []byte(c.Text())
+	if c.Size == 0 {
+		text = []byte(freshSigner)
+	}
+	if err := writeSynced(s.path, text); err != nil {
+		return err
+	}
+	s.last, s.lost = c, false
+	return nil
+}
+
+// writeSynced replaces a file as a whole. A crash leaves the old or the new one.
+func writeSynced(path string, content []byte) error {
+	beside := path + ".new"
+	f, err := os.OpenFile(beside, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(beside, path)
+	}
+	if err != nil {
+		return fmt.Errorf("publish: write %s: %w", path, err)
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("publish: sync the directory of %s: %w", path, err)
+	}
+	return nil
+}
