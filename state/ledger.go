@@ -355,6 +355,19 @@ func (l *Ledger) Scrub() (err error) {
 	return nil
 }
 
+// Flush puts everything applied so far on the disk: for ledgers that no Raft log
+// replays.
+func (l *Ledger) Flush() error {
+	if !l.enter() {
+		return ErrClosed
+	}
+	defer l.leave()
+	if err := l.db.Flush(); err != nil {
+		return fmt.Errorf("state: flush the ledger: %w", err)
+	}
+	return nil
+}
+
 // Checkpoint writes a store of its own to dir, which must not exist, with
 // everything applied so far: a crash before it returns leaves a directory that
 // is to be removed.

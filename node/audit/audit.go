@@ -37,6 +37,8 @@ type Options struct {
 	// AtLeast is a size that the log must have: that of a receipt. The audit waits
 	// for a checkpoint of it.
 	AtLeast uint64
+	// Store is how the auditor's ledger is opened; the zero value is good on disk.
+	Store state.Options
 	// Progress is told how far the audit is; nil for silence.
 	Progress func(entry, size uint64)
 }
@@ -131,7 +133,7 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	ledger, err := state.Open(filepath.Join(o.Dir, "ledger"), o.Founding, tx.NewVerifier(o.Founding.Hash), state.Options{})
+	ledger, err := state.Open(filepath.Join(o.Dir, "ledger"), o.Founding, tx.NewVerifier(o.Founding.Hash), o.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +142,12 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 	}}
 	err = a.run(ctx, logs)
 	a.finish()
-	return a.report, errors.Join(err, ledger.Close())
+	var d *Difference
+	if errors.As(err, &d) {
+		// What was executed of a lie is no beginning for the next audit.
+		return a.report, errors.Join(err, ledger.Close(), os.RemoveAll(filepath.Join(o.Dir, "ledger")))
+	}
+	return a.report, errors.Join(err, ledger.Flush(), ledger.Close())
 }
 
 // checkpointFile keeps the newest verified checkpoint in the auditor's directory.
@@ -171,6 +178,10 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 	}
 	if head.Size > a.report.Since {
 		if err := a.execute(ctx, logs[best], head); err != nil {
+			var d *Difference
+			if errors.As(err, &d) {
+				err = errors.Join(err, a.evidence(heads))
+			}
 			return err
 		}
 	}
@@ -178,6 +189,21 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 		return err
 	}
 	return a.keep(ctx, logs[best], head)
+}
+
+// evidence keeps the signed checkpoints beside what is said to be wrong: whoever
+// signed two histories, or a wrong one, cannot deny it.
+func (a *auditor) evidence(heads []head) error {
+	dir := filepath.Join(a.o.Dir, "evidence")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	for i := range heads {
+		if err := writePrivate(filepath.Join(dir, fmt.Sprintf("checkpoint-%d-%d", heads[i].Size, i)), heads[i].note); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // head is a log's checkpoint.
@@ -250,7 +276,7 @@ func (a *auditor) conclude(logs []Log, heads []head, verified []byte) error {
 	}
 	for i := range heads {
 		if err := check(logs[i].Name(), heads[i].Checkpoint); err != nil {
-			return err
+			return errors.Join(err, a.evidence(heads))
 		}
 		if i > 0 {
 			a.report.Compared = append(a.report.Compared, logs[i].Name())
@@ -299,6 +325,10 @@ func (a *auditor) keep(ctx context.Context, log Log, h head) error {
 		if err := a.save(h); err != nil {
 			return err
 		}
+	}
+	// The ledger first: a crash between the two goes on from an older checkpoint.
+	if err := a.ledger.Flush(); err != nil {
+		return err
 	}
 	path := filepath.Join(a.o.Dir, checkpointFile)
 	if old, err := os.ReadFile(path); err == nil {
