@@ -147,30 +147,45 @@ func node(id compact.NodeID, nodes Nodes) (Hash, error) {
 }
 
 // Fold is the root over hashes whose number is a power of two, such as those of
-// a full tile. It uses the slice up.
+// a full tile.
 func Fold(hashes []Hash) Hash {
-	for ; len(hashes) > 1; hashes = hashes[:len(hashes)/2] {
-		for i := range len(hashes) / 2 {
-			hashes[i] = Hash(rfc6962.DefaultHasher.HashChildren(hashes[2*i][:], hashes[2*i+1][:]))
+	for len(hashes) > 1 {
+		above := make([]Hash, len(hashes)/2) // the reader's memory is not ours to write into
+		for i := range above {
+			above[i] = nodeHash(hashes[2*i], hashes[2*i+1])
 		}
+		hashes = above
 	}
 	return hashes[0]
 }
 
-// VerifyInclusion checks what Inclusion made.
+// VerifyInclusion checks what Inclusion made. The size is bound by the
+// checkpoint alone: a path may have the same form in trees of two sizes.
 func VerifyInclusion(index, size uint64, leaf Hash, path []Hash, root Hash) error {
 	if err := proof.VerifyInclusion(rfc6962.DefaultHasher, index, size, leaf[:], toSlices(path), root[:]); err != nil {
-		return fmt.Errorf("proof: the entry %d is not in the log of size %d: %w", index, size, err)
+		return fmt.Errorf("proof: the entry %d is not in the log of size %d: %w", index, size, oneLine(err))
 	}
 	return nil
 }
 
 // VerifyConsistency checks what Consistency made.
 func VerifyConsistency(old, size uint64, path []Hash, oldRoot, root Hash) error {
-	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, old, size, toSlices(path), oldRoot[:], root[:]); err != nil {
-		return fmt.Errorf("proof: the log of size %d does not begin with the one of size %d: %w", size, old, err)
+	err := proof.VerifyConsistency(rfc6962.DefaultHasher, old, size, toSlices(path), oldRoot[:], root[:])
+	if err == nil && old == 0 && oldRoot != hashOfNothing { // which the library does not ask
+		err = errors.New("the root of size 0 is not that of an empty tree")
+	}
+	if err != nil {
+		return fmt.Errorf("proof: the log of size %d does not begin with the one of size %d: %w", size, old, oneLine(err))
 	}
 	return nil
+}
+
+// oneLine says shortly what the library says on four lines.
+func oneLine(err error) error {
+	if mismatch := (proof.RootMismatchError{}); errors.As(err, &mismatch) {
+		return fmt.Errorf("the path leads to the root %x, not to %x", mismatch.CalculatedRoot, mismatch.ExpectedRoot)
+	}
+	return err
 }
 
 func toSlices(path []Hash) [][]byte {
