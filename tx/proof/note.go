@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	cosig "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
@@ -36,14 +37,17 @@ func (c *Checkpoint) Text() string {
 	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
-// ParseCheckpoint reads the three lines. It takes no extension lines and no
-// number or root that Text would write otherwise.
+// ParseCheckpoint reads the three lines. It takes no extension lines, no number
+// or root that Text would write otherwise, and no origin that no note can have.
 func ParseCheckpoint(text string) (Checkpoint, error) {
 	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[3] != "" {
 		return Checkpoint{}, errors.New("proof: a checkpoint has three lines: origin, size, root")
 	}
 	c := Checkpoint{Origin: lines[0]}
+	if c.Origin == "" || !utf8.ValidString(c.Origin) || strings.ContainsFunc(c.Origin, func(r rune) bool { return r < ' ' }) {
+		return c, fmt.Errorf("proof: the checkpoint's origin %q is no line of text", c.Origin)
+	}
 	var err error
 	if c.Size, err = strconv.ParseUint(lines[1], 10, 64); err != nil {
 		return c, fmt.Errorf("proof: the checkpoint's size %q is no number", lines[1])
@@ -140,25 +144,86 @@ type Cosignature struct {
 	// Unix seconds at which the cosigner saw the checkpoint.
 	Unix uint64
 	Line []byte
+	id   uint32 // of the key
 }
 
-// VerifyCosignature checks one line over a checkpoint.
-func (c *Checkpoint) VerifyCosignature(line []byte, vkey string) (Cosignature, error) {
-	v, err := cosig.NewVerifierForCosignatureV1(vkey)
+// VerifyCosignature finds a key's signature among lines over a checkpoint, and
+// ignores those of strangers: a witness may answer with more than its own.
+func (c *Checkpoint) VerifyCosignature(lines []byte, vkey string) (Cosignature, error) {
+	v, _, err := cosigner(vkey)
 	if err != nil {
 		return Cosignature{}, fmt.Errorf("proof: the key %q: %w", vkey, err)
 	}
-	n, err := note.Open(c.Note(line), note.VerifierList(v))
+	n, err := note.Open(c.Note(lines), newOnce([]note.Verifier{v}))
+	if err == nil && n.Text != c.Text() { // an empty line ends the text
+		err = errors.New("something stands before the signatures")
+	}
 	if err != nil {
 		return Cosignature{}, fmt.Errorf("proof: a cosignature of %s that does not hold: %w", v.Name(), err)
 	}
 	return cosignature(n.Sigs[0])
 }
 
+// cosigner reads a key of cosignatures, and gives its bytes as well. The library
+// takes keys of the log's type, any id, and newlines.
+func cosigner(text string) (v note.Verifier, key string, err error) {
+	if v, err = cosig.NewVerifierForCosignatureV1(text); err != nil {
+		return nil, "", err
+	}
+	_, rest, _ := strings.Cut(text, "+")
+	_, rest, _ = strings.Cut(rest, "+")
+	raw, err := base64.StdEncoding.DecodeString(rest)
+	if err != nil || raw[0] == typeEd25519 || vkey(v.Name(), raw[0], raw[1:]) != text {
+		return nil, "", fmt.Errorf("the key of %s is none of cosignatures, or has another id", v.Name())
+	}
+	return v, string(raw[1:]), nil
+}
+
+// cosignature reads one that holds.
 func cosignature(s note.Signature) (Cosignature, error) {
+	if err := strict(s); err != nil {
+		return Cosignature{}, err
+	}
 	at, err := cosig.CoSigV1Timestamp(s)
 	if err != nil {
 		return Cosignature{}, fmt.Errorf("proof: a cosignature of %s: %w", s.Name, err)
 	}
-	return Cosignature{Name: s.Name, Unix: uint64(at.Unix()), Line: []byte("— " + s.Name + " " + s.Base64 + "\n")}, nil
+	if at.Unix() < 0 { // 2^63 and more, c2sp.org/tlog-cosignature
+		return Cosignature{}, fmt.Errorf("proof: a cosignature of %s at no time there is", s.Name)
+	}
+	return Cosignature{Name: s.Name, Unix: uint64(at.Unix()), Line: []byte("— " + s.Name + " " + s.Base64 + "\n"), id: s.Hash}, nil
+}
+
+// strict refuses a second way to write a signature.
+func strict(s note.Signature) error {
+	if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+		return fmt.Errorf("proof: the signature of %s is not written as it must be: %w", s.Name, err)
+	}
+	return nil
+}
+
+// once is a list of keys that sign at most once: note.Open passes over a second
+// signature of a key without a look at it.
+type once struct {
+	note.Verifiers
+	seen map[keyName]bool
+}
+
+type keyName struct {
+	name string
+	id   uint32
+}
+
+func newOnce(all []note.Verifier) once {
+	return once{note.VerifierList(all...), map[keyName]bool{}}
+}
+
+// Verifier is what note.Open asks for each signature.
+func (o once) Verifier(name string, id uint32) (note.Verifier, error) {
+	v, err := o.Verifiers.Verifier(name, id)
+	if err == nil && o.seen[keyName{name, id}] {
+		return nil, fmt.Errorf("two signatures by one key of %s", name)
+	}
+	o.seen[keyName{name, id}] = true
+	return v, err
 }

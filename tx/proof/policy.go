@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	cosig "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -16,6 +15,8 @@ type Policy struct {
 	log       note.Verifier
 	witnesses map[string]note.Verifier
 	groups    map[string]group
+	members   map[string]bool // of any group
+	keys      map[string]bool // of witnesses
 	quorum    string
 }
 
@@ -27,15 +28,18 @@ type group struct {
 // MaxPolicyBytes bounds a policy's text.
 const MaxPolicyBytes = 64 << 10
 
-// ParsePolicy reads a policy with one log. It is stricter than the format: no
-// key and no member counts twice, and a group asks for at least one.
+// ParsePolicy reads a policy with one log. No key stands there twice and no name
+// is a member twice, so that each witness counts in one way only.
 func ParsePolicy(text string) (*Policy, error) {
 	if len(text) > MaxPolicyBytes {
 		return nil, fmt.Errorf("proof: a policy of %d bytes: the limit is %d", len(text), MaxPolicyBytes)
 	}
-	p := &Policy{witnesses: map[string]note.Verifier{}, groups: map[string]group{}}
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 0x7f }) {
+		return nil, fmt.Errorf("proof: a policy has no control characters but tab and newline")
+	}
+	p := &Policy{witnesses: map[string]note.Verifier{}, groups: map[string]group{}, members: map[string]bool{}, keys: map[string]bool{}}
 	for i, line := range strings.Split(text, "\n") {
-		words := strings.Fields(line)
+		words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
@@ -55,19 +59,17 @@ func (p *Policy) line(words []string) (err error) {
 		p.log, err = note.NewVerifier(words[1])
 		return err
 	case kind == "witness" && (n == 3 || n == 4):
-		v, err := cosig.NewVerifierForCosignatureV1(words[2])
+		v, key, err := cosigner(words[2])
 		if err != nil {
 			return err
 		}
-		for _, other := range p.witnesses {
-			if other.Name() == v.Name() && other.KeyHash() == v.KeyHash() {
-				return fmt.Errorf("the key of %s stands there twice", v.Name())
-			}
+		if p.keys[key] {
+			return fmt.Errorf("the key of %s stands there twice", v.Name())
 		}
 		if err := p.free(words[1]); err != nil {
 			return err
 		}
-		p.witnesses[words[1]] = v
+		p.witnesses[words[1]], p.keys[key] = v, true
 		return nil
 	case kind == "group" && n >= 4:
 		return p.group(words[1], words[2], words[3:])
@@ -97,10 +99,11 @@ func (p *Policy) group(name, need string, members []string) error {
 	if g.need < 1 || g.need > len(members) {
 		return fmt.Errorf("the group %q asks for %d of %d members", name, g.need, len(members))
 	}
-	for i, m := range members {
-		if !p.known(m) || slices.Contains(members[:i], m) {
-			return fmt.Errorf("the group %q has the member %q, which is twice in it or not named before", name, m)
+	for _, m := range members {
+		if !p.known(m) || p.members[m] {
+			return fmt.Errorf("the group %q has the member %q, which is a member already or not named before", name, m)
 		}
+		p.members[m] = true
 	}
 	if err := p.free(name); err != nil {
 		return err
@@ -126,7 +129,7 @@ func (p *Policy) Origin() string { return p.log.Name() }
 
 // Open verifies a checkpoint: the log's signature, its origin, and that the
 // quorum cosigned it. Signatures of strangers are ignored, as the format says;
-// one of a known key that does not hold is an error.
+// one of a known key that does not hold, or a second one of it, is an error.
 func (p *Policy) Open(checkpoint []byte) (Checkpoint, []Cosignature, error) {
 	c, all, err := p.signed(checkpoint)
 	if err != nil {
@@ -134,7 +137,7 @@ func (p *Policy) Open(checkpoint []byte) (Checkpoint, []Cosignature, error) {
 	}
 	seen := map[string]bool{}
 	for name, v := range p.witnesses {
-		seen[name] = slices.ContainsFunc(all, func(s Cosignature) bool { return s.Name == v.Name() })
+		seen[name] = slices.ContainsFunc(all, func(s Cosignature) bool { return s.Name == v.Name() && s.id == v.KeyHash() })
 	}
 	if p.quorum != "none" && !p.satisfied(p.quorum, seen) {
 		return c, all, fmt.Errorf("proof: the checkpoint of size %d lacks cosignatures: %d are there, not enough for the quorum %q", c.Size, len(all), p.quorum)
@@ -150,7 +153,7 @@ func (p *Policy) signed(checkpoint []byte) (c Checkpoint, all []Cosignature, err
 	for _, v := range p.witnesses {
 		verifiers = append(verifiers, v)
 	}
-	n, err := note.Open(checkpoint, note.VerifierList(verifiers...))
+	n, err := note.Open(checkpoint, newOnce(verifiers))
 	if err != nil {
 		return c, nil, fmt.Errorf("proof: the checkpoint: %w", err)
 	}
@@ -160,7 +163,9 @@ func (p *Policy) signed(checkpoint []byte) (c Checkpoint, all []Cosignature, err
 	own := false
 	for _, s := range n.Sigs {
 		if s.Name == p.log.Name() && s.Hash == p.log.KeyHash() {
-			own = true
+			if own, err = true, strict(s); err != nil {
+				return c, nil, err
+			}
 			continue
 		}
 		one, err := cosignature(s)
@@ -190,8 +195,7 @@ func (p *Policy) satisfied(name string, seen map[string]bool) bool {
 }
 
 // WritePolicy is the text of a policy: the log, and k of the cosigners with
-// these names and keys. url is where an auditor of Sigsum's format would look
-// for the log; the format wants one behind each witness.
+// these names and keys. There are readers which want a URL behind each witness.
 func WritePolicy(log string, names, vkeys []string, k int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# A checkpoint counts when %d of these %d validators cosigned it (c2sp.org/tlog-policy).\nlog %s\n", k, len(names), log)
