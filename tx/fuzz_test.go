@@ -70,3 +70,39 @@ func FuzzDecodeOpeningPage(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDecodeRecord: what decodes encodes to the same bytes, and its parts join
+// to a block or to an error.
+func FuzzDecodeRecord(f *testing.F) {
+	for _, r := range goodRecords() {
+		raw := encode(f, r)
+		f.Add(raw, raw)
+		f.Add(raw[:len(raw)-1], append(bytes.Clone(raw), 0))
+	}
+	seven := blockRecords(7, []byte("one"), []byte("two"))
+	f.Add(encode(f, seven[0]), encode(f, seven[1]))
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		var records []*OutcomeRecord
+		for _, raw := range [][]byte{one, two} {
+			r, err := DecodeRecord(raw)
+			if err != nil {
+				continue
+			}
+			if !bytes.Equal(encode(t, r), raw) {
+				t.Fatal("an accepted record encodes differently")
+			}
+			records = append(records, r)
+		}
+		for i := range records {
+			b, ok, err := JoinBlock(records[:i+1])
+			switch {
+			case err != nil && (b != nil || ok):
+				t.Fatal("a block beside an error")
+			case ok && len(b.Transactions) > i+1:
+				t.Fatal("more transactions than records")
+			case ok && !b.Head().Equal(records[0].Head):
+				t.Fatal("a block with another head")
+			}
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package tx
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// blockRecords are the records of a block with these transactions; of one
+// without any its bare record.
+func blockRecords(height uint64, transactions ...[]byte) []*OutcomeRecord {
+	b := &Block{Proposer: "wuhan-1", Stamp: 1_704_153_600_000, AppliedHeight: height - 1, AppliedHash: testDomain[:]}
+	previous := bytes.Repeat([]byte{byte(height)}, 32)
+	if len(transactions) == 0 {
+		return []*OutcomeRecord{{Height: height, PreviousHash: previous, Head: b.Head()}}
+	}
+	var all []*OutcomeRecord
+	for i, raw := range transactions {
+		r := &OutcomeRecord{Height: height, PreviousHash: previous, Transaction: raw, Receipt: &Receipt{Height: height, Position: uint32(i), Index: 100 + uint64(i), Subject: "CEA22 of buyer"}}
+		if i == 0 {
+			r.Head = b.Head()
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func noBlock(height uint64) *OutcomeRecord {
+	return &OutcomeRecord{Height: height, PreviousHash: otherDomain[:]}
+}
+
+// goodRecords is one of each kind.
+func goodRecords() []*OutcomeRecord {
+	all := append(blockRecords(7, []byte("one"), []byte("two"), []byte("three")), blockRecords(8)...)
+	return append(all, FoundingRecord(testDomain), noBlock(9), &OutcomeRecord{Height: 1<<64 - 1, PreviousHash: make([]byte, 32)})
+}
+
+func TestRecordsDecode(t *testing.T) {
+	for i, r := range goodRecords() {
+		raw := encode(t, r)
+		got, err := DecodeRecord(raw)
+		if err != nil || !got.Equal(r) {
+			t.Errorf("record %d: %v", i, err)
+		}
+	}
+}
+
+func TestRecordsThatAreNone(t *testing.T) {
+	first := func(change func(r *OutcomeRecord)) []byte {
+		r := blockRecords(7, []byte("one"))[0]
+		change(r)
+		return encode(t, r)
+	}
+	second := func(change func(r *OutcomeRecord)) []byte {
+		r := blockRecords(7, []byte("one"), []byte("two"))[1]
+		change(r)
+		return encode(t, r)
+	}
+	founding := func(change func(r *OutcomeRecord)) []byte {
+		r := FoundingRecord(testDomain)
+		change(r)
+		return encode(t, r)
+	}
+	good := first(func(*OutcomeRecord) {})
+	longest := func(n int) []byte {
+		return first(func(r *OutcomeRecord) { r.Transaction = make([]byte, n) })
+	}
+	room := MaxRecordBytes - len(longest(60_000)) + 60_000
+	if raw := longest(room); len(raw) != MaxRecordBytes {
+		t.Fatalf("%d bytes", len(raw))
+	} else if _, err := DecodeRecord(raw); err != nil {
+		t.Errorf("the longest record: %v", err)
+	}
+	for what, c := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"a byte too long":                    {longest(room + 1), "the limit is 65535"},
+		"empty":                              {nil, "a previous hash of 0 bytes"},
+		"noise":                              {[]byte("an outcome record"), "no outcome record"},
+		"cut short":                          {good[:len(good)-1], "no outcome record"},
+		"a byte behind it":                   {append(bytes.Clone(good), 0), "no outcome record"},
+		"an unknown field":                   {join(good, field(6, 1)), "no outcome record"},
+		"a height of 0 written out":          {join(field(1, 0), field(2, testDomain[:])), "no outcome record"},
+		"fields out of order":                {join(field(2, testDomain[:]), field(1, 7)), "no outcome record"},
+		"a previous hash twice":              {join(field(2, testDomain[:]), field(2, testDomain[:])), "no outcome record"},
+		"a length that is not minimal":       {join([]byte{0x12, 0xa0, 0x00}, testDomain[:]), "no outcome record"},
+		"no transaction, written out":        {join(field(1, 7), field(2, testDomain[:]), field(4, "")), "no outcome record"},
+		"a default written out in its head":  {join(field(1, 7), field(2, testDomain[:]), field(3, field(1, ""))), "no outcome record"},
+		"no previous hash":                   {first(func(r *OutcomeRecord) { r.PreviousHash = nil }), "a previous hash of 0 bytes"},
+		"a previous hash of 31 bytes":        {first(func(r *OutcomeRecord) { r.PreviousHash = r.PreviousHash[1:] }), "a previous hash of 31 bytes"},
+		"a previous hash of 33 bytes":        {first(func(r *OutcomeRecord) { r.PreviousHash = append(r.PreviousHash, 1) }), "a previous hash of 33 bytes"},
+		"a transaction without a receipt":    {first(func(r *OutcomeRecord) { r.Receipt = nil }), "or none of both"},
+		"a receipt without a transaction":    {first(func(r *OutcomeRecord) { r.Transaction = nil }), "or none of both"},
+		"a founding with a head":             {founding(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "the founding's record has"},
+		"a founding with a transaction":      {founding(func(r *OutcomeRecord) { r.Receipt, r.Transaction = new(Receipt), []byte("one") }), "the founding's record has"},
+		"a founding with a transaction only": {founding(func(r *OutcomeRecord) { r.Transaction = []byte("one") }), "or none of both"},
+		"a receipt of another height":        {first(func(r *OutcomeRecord) { r.Receipt.Height++ }), "of another place"},
+		"a receipt of no height":             {first(func(r *OutcomeRecord) { r.Receipt.Height = 0 }), "of another place"},
+		"a first record without its head":    {first(func(r *OutcomeRecord) { r.Head = nil }), "of another place"},
+		"a first record of position 1":       {first(func(r *OutcomeRecord) { r.Receipt.Position = 1 }), "of another place"},
+		"a second record with a head":        {second(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "of another place"},
+		"a second record of position 0":      {second(func(r *OutcomeRecord) { r.Receipt.Position = 0 }), "of another place"},
+	} {
+		r, err := DecodeRecord(c.raw)
+		if r != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "tx: ") {
+			t.Errorf("%s: %v; want an error with %q", what, err, c.want)
+		}
+	}
+}
+
+// TestBlocksJoin: the head and the transactions of a block come back.
+func TestBlocksJoin(t *testing.T) {
+	for _, transactions := range [][][]byte{nil, {[]byte("one")}, {[]byte("one"), []byte("two"), []byte("three")}} {
+		records := blockRecords(7, transactions...)
+		want := &Block{Proposer: "wuhan-1", Stamp: 1_704_153_600_000, AppliedHeight: 6, AppliedHash: testDomain[:], Transactions: transactions}
+		b, ok, err := JoinBlock(records)
+		if err != nil || !ok || !b.Equal(want) || !b.Head().Equal(records[0].Head) {
+			t.Errorf("%d transactions: %+v, %v, %v", len(transactions), b, ok, err)
+		}
+	}
+	b, ok, err := JoinBlock([]*OutcomeRecord{noBlock(9)})
+	if err != nil || ok || !b.Equal(new(Block)) {
+		t.Errorf("no block: %+v, %v, %v", b, ok, err)
+	}
+}
+
+func TestRecordsThatAreNoBlock(t *testing.T) {
+	seven, eight := blockRecords(7, []byte("one"), []byte("two"), []byte("three")), blockRecords(8, []byte("one"), []byte("two"))
+	elsewhere := blockRecords(7, []byte("one"), []byte("two"))[1]
+	elsewhere.PreviousHash = testDomain[:]
+	bare, none := blockRecords(7)[0], noBlock(7)
+	none.PreviousHash = seven[0].PreviousHash
+	for what, c := range map[string]struct {
+		records []*OutcomeRecord
+		want    string
+	}{
+		"nothing":                              {nil, "a block without records"},
+		"the founding":                         {[]*OutcomeRecord{FoundingRecord(testDomain)}, "the founding is no block"},
+		"the founding before a block":          {append([]*OutcomeRecord{FoundingRecord(testDomain)}, seven...), "the founding is no block"},
+		"without its first record":             {seven[1:], "block 7 begins without its head"},
+		"its second record alone":              {seven[1:2], "block 7 begins without its head"},
+		"no block, with a record behind it":    {[]*OutcomeRecord{none, seven[1]}, "block 7 begins without its head"},
+		"without its second record":            {slices.Delete(slices.Clone(seven), 1, 2), "record 1 of block 7 is that of position 2"},
+		"in another order":                     {[]*OutcomeRecord{seven[0], seven[2], seven[1]}, "record 1 of block 7 is that of position 2"},
+		"its first record twice":               {[]*OutcomeRecord{seven[0], seven[0]}, "record 1 of block 7 is that of position 0"},
+		"its last record twice":                {append(slices.Clone(seven), seven[2]), "record 3 of block 7 is that of position 2"},
+		"a record of the next block behind it": {append(slices.Clone(seven), eight[0]), "record 3 of block 7 is of another block"},
+		"a record of the next block in it":     {[]*OutcomeRecord{seven[0], eight[1], seven[2]}, "record 1 of block 7 is of another block"},
+		"a record of another history":          {[]*OutcomeRecord{seven[0], elsewhere}, "record 1 of block 7 is of another block"},
+		"a bare record and another":            {[]*OutcomeRecord{bare, seven[1]}, "record 0 of block 7 has no transaction"},
+		"a bare record behind its first":       {[]*OutcomeRecord{seven[0], bare}, "record 1 of block 7 has no transaction"},
+	} {
+		b, ok, err := JoinBlock(c.records)
+		if b != nil || ok || err == nil || err.Error() != "tx: "+c.want {
+			t.Errorf("%s: %v; want %q", what, err, c.want)
+		}
+	}
+}
