@@ -45,10 +45,11 @@ func ParseReceipt(file []byte) (*Receipt, error) {
 	if err := p.Unmarshal(file); err != nil {
 		return nil, fmt.Errorf("proof: the receipt: %w", err)
 	}
-	if !bytes.Equal(p.Marshal(), file) {
+	r := &Receipt{Index: p.Index, Path: p.Hashes, Checkpoint: p.Checkpoint, Record: p.ExtraData}
+	if !bytes.Equal(r.Encode(), file) {
 		return nil, fmt.Errorf("proof: the receipt is not written as the format says (c2sp.org/tlog-proof)")
 	}
-	return &Receipt{Index: p.Index, Path: p.Hashes, Checkpoint: p.Checkpoint, Record: p.ExtraData}, nil
+	return r, nil
 }
 
 // Proven is what a receipt proves.
