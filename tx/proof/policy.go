@@ -195,13 +195,15 @@ func (p *Policy) satisfied(name string, seen map[string]bool) bool {
 }
 
 // WritePolicy is the text of a policy: the log, and k of the cosigners with
-// these names and keys. There are readers which want a URL behind each witness.
+// these names and keys. A name has no slash, so that it does not meet a word of
+// the format. There are readers which want a URL behind each witness.
 func WritePolicy(log string, names, vkeys []string, k int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# A checkpoint counts when %d of these %d validators cosigned it (c2sp.org/tlog-policy).\nlog %s\n", k, len(names), log)
+	group := fmt.Sprintf("group validators %d", k)
 	for i, name := range names {
-		fmt.Fprintf(&b, "witness %s %s https://%s.invalid/\n", name, vkeys[i], name)
+		fmt.Fprintf(&b, "witness validator/%s %s https://%s.invalid/\n", name, vkeys[i], name)
+		group += " validator/" + name
 	}
-	fmt.Fprintf(&b, "group validators %d %s\nquorum validators\n", k, strings.Join(names, " "))
-	return b.String()
+	return b.String() + group + "\nquorum validators\n"
 }

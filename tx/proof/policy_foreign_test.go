@@ -112,6 +112,11 @@ func TestWrittenPolicies(t *testing.T) {
 			}
 		}
 	}
+	words := []string{"log", "witness", "group", "quorum", "any", "all", "none", "validators", "5", "validator"}
+	p, theirs := parsePolicy(t, WritePolicy(testLogVKey(), words, testVKeys(words...), 10)), must(witness.ParsePolicy([]byte(WritePolicy(testLogVKey(), words, testVKeys(words...), 10))))
+	if _, _, err := p.Open(signed(c, words...)); err != nil || !theirs.Satisfied(signed(c, words...)) {
+		t.Errorf("validators with the names of words: %v", err)
+	}
 	for what, text := range map[string]string{
 		"nobody":                  WritePolicy(testLogVKey(), nil, nil, 0),
 		"more than there are":     WritePolicy(testLogVKey(), all[:2], testVKeys(all[:2]...), 3),

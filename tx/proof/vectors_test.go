@@ -268,7 +268,7 @@ func (v *vectors) addRefused(l *testLog) {
 	}
 	v.Refused.Policies = []textVector{
 		{Name: "one key twice", Text: "log " + testLogVKey() + "\nwitness x " + testVKey("a") + "\nwitness y " + CosignerVKey("y.example", publicOf(testKey("a"))) + "\nquorum x\n"},
-		{Name: "one member of two groups", Text: edit(v.Policy, "quorum validators", "group q any a\nquorum q")},
+		{Name: "one member of two groups", Text: edit(v.Policy, "quorum validators", "group q any validator/a\nquorum q")},
 		{Name: "more than there are", Text: edit(v.Policy, "validators 2 ", "validators 4 ")}, {Name: "no quorum", Text: edit(v.Policy, "quorum validators\n", "")},
 		{Name: "a cosigner's key of the log's type", Text: "log " + testLogVKey() + "\nwitness a " + OriginVKey("a", publicOf(testKey("a"))) + "\nquorum a\n"},
 	}
