@@ -47,7 +47,7 @@ and --genesis, with a key that has the right to view.`,
 		q.obligations(), q.regions(), q.year(), q.bulletin(), q.bulletins(), q.totals(), q.order(),
 		q.trades(), q.settlement(), q.session(), q.lots(), q.allocation(), q.verifications(), q.applications(), q.voluntary(), q.prepared(),
 		q.cancellations(), q.reductions(), q.ccer(), q.freezes(), q.pledges(), q.carryOver(), q.risks(), q.penalty(),
-		q.parameters(), q.validators(), q.conservation(),
+		q.parameters(), q.validators(), q.policy(), q.conservation(),
 	)
 	return cmd
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"carbonledger/node/api"
+	"carbonledger/node/publish"
 	"carbonledger/tx"
 
 	"github.com/spf13/cobra"
@@ -241,6 +243,31 @@ func (q *querying) validators() *cobra.Command {
 		}
 		return out.Page, nil
 	})
+}
+
+func (q *querying) policy() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "policy", Short: "The log's policy of today's validators", Args: cobra.NoArgs,
+		Long: "Print the policy (tlog-policy) by which a checkpoint counts when more than half of the voters that are on the ledger now cosigned it. One node's word: compare it with others', or with the policy of the founding and the transactions since.",
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		f, err := q.g.founding()
+		if err != nil {
+			return err
+		}
+		if f.LogOrigin == "" {
+			return errors.New("the genesis document of this network names no log")
+		}
+		return q.g.asking(cmd, anonymous, func(ctx context.Context, c *api.Client) error {
+			out, err := c.ListValidators(ctx, &api.ListValidatorsRequest{MinHeight: q.minHeight})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), publish.PolicyText(f.LogOrigin, f.LogKey, out.Validators))
+			return err
+		})
+	}
+	return cmd
 }
 
 func (q *querying) conservation() *cobra.Command {

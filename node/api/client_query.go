@@ -18,7 +18,7 @@ import (
 
 // restricted are the methods whose requests are signed.
 var restricted = map[string]bool{
-	"GetTransaction": true, "ListHoldings": true, "ListMoney": true, "GetOrder": true, "Blocks": true, "ListTrades": true,
+	"GetTransaction": true, "GetProof": true, "ListHoldings": true, "ListMoney": true, "GetOrder": true, "Blocks": true, "ListTrades": true,
 	"ListLots": true, "GetAllocation": true, "ListVerifications": true, "ListApplications": true, "ListReductionHoldings": true,
 	"ListPrepared": true, "ListFreezes": true, "ListPledges": true, "GetCarryOver": true, "ListRisks": true,
 	"GetPenalty": true,

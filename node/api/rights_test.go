@@ -23,6 +23,7 @@ func readAll(ctx context.Context, c *Client, party, reference string, id tx.ID) 
 	_, errs["ListMoney"] = c.ListMoney(ctx, &ListMoneyRequest{Party: party})
 	_, errs["GetOrder"] = c.GetOrder(ctx, &GetOrderRequest{Party: party, Reference: reference})
 	_, errs["GetTransaction"] = c.GetTransaction(ctx, &GetTransactionRequest{Id: id[:]})
+	_, errs["GetProof"] = c.GetProof(ctx, &GetProofRequest{Id: id[:]})
 	errs["Blocks"] = c.EachBlock(ctx, 1, 0, false, func(*tx.BlockRecord) error { return nil })
 	return errs
 }
@@ -39,7 +40,7 @@ func TestWhoMayRead(t *testing.T) {
 	own := map[string]codes.Code{"Blocks": codes.PermissionDenied}
 	all := map[string]codes.Code{}
 	none := func(c codes.Code) map[string]codes.Code {
-		return map[string]codes.Code{"ListHoldings": c, "ListMoney": c, "GetOrder": c, "GetTransaction": c, "Blocks": c}
+		return map[string]codes.Code{"ListHoldings": c, "ListMoney": c, "GetOrder": c, "GetTransaction": c, "GetProof": c, "Blocks": c}
 	}
 	node := none(codes.PermissionDenied)
 	node["Blocks"] = codes.OK

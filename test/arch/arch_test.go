@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"node/datadir":      {"tx", "tx/keyfile"},
 	"node/api":          {"tx", "tx/proof"},
 	"node/publish":      {"state", "tx", "tx/proof"},
-	"node/audit":        {"state", "genesis", "node/api", "tx", "tx/proof"},
+	"node/audit":        {"state", "tx", "tx/proof"},
 	"node":              {"tx/...", "state/...", "consensus/...", "p2p", "genesis", "node/..."},
 	"cli/scenario":      {"tx", "genesis"},
 	"cli/local":         {},

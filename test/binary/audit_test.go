@@ -2,8 +2,8 @@ package binary
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,54 +25,74 @@ func TestWatchers(t *testing.T) {
 	n.as("entity-1", "transfer", "--to", "entity-2", "--instrument", "CEA22", "--tonnes", "71", "--yes").want(t, 3)
 	n.fill("more", 5, 3)
 	height := n.awaitSame(n.nodes...)
-	t.Run("audit", func(t *testing.T) { audits(t, n, height) })
+	t.Run("audit", func(t *testing.T) { audits(t, n) })
 	t.Run("metrics", func(t *testing.T) { metricsPages(t, n, height) })
 	t.Run("reflection", func(t *testing.T) { reflects(t, n) })
 }
 
 // audits over the network and of a copy, whole and with one byte changed.
-func audits(t *testing.T, n *network, height uint64) {
-	dir := filepath.Join(t.TempDir(), "copy")
-	n.as("auditor", "audit", "--save", dir).want(t, 0, "passed", "confirmed by")
-	fromCopy := func(words ...string) result {
-		return command(t, append([]string{"audit", "--from-dir", dir, "--genesis", n.genesis}, words...)...)
-	}
+func audits(t *testing.T, n *network) {
+	dir, kept := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "auditor")
+	n.audit(n.nodes, "--save", dir, "--dir", kept).want(t, 0, "passed", "cosigned by", n.nodes[2].log)
+	n.audit(n.nodes[:1], "--dir", kept).want(t, 0, "passed", "transactions   0")
+	policy := filepath.Join(n.dir, "policy.txt")
+	fromCopy := func() result { return command(t, "audit", dir, "--genesis", n.genesis, "--policy", policy) }
 	fromCopy().want(t, 0, "passed")
-	fromCopy("--k", "3").want(t, 0, "passed")
-	fromCopy("--k", "4").want(t, 1, "unconfirmed", "consistent with itself, not confirmed by 4 of 3: only by 3")
-	fromCopy("--k", "4", "--unconfirmed").want(t, 0, "unconfirmed")
-	n.as("auditor", "audit", "--k", "4").want(t, 1, "consistent with itself, not confirmed by 4 of 3: only by 3")
-	n.as("entity-1", "audit").want(t, 1, "entity-1")
-	command(t, "audit", "--api", n.nodes[0].api, "--genesis", n.genesis).want(t, 2, "--party", "--key")
+	command(t, "audit", "http://"+n.nodes[0].log, "--genesis", n.genesis, "--policy", policy).want(t, 1, "--token-file")
+	command(t, "audit", "http://"+n.nodes[0].log, "--policy", policy).want(t, 2, "--genesis")
 
-	file := func(h uint64) string { return filepath.Join(dir, fmt.Sprintf("%012d.block", h)) }
-	for _, h := range []uint64{1, 3, height} {
-		end := size(t, file(h))
-		for _, at := range []int{0, 1, 12, end / 3, end / 2, end - 40, end - 1} {
-			restore := flip(t, file(h), at)
-			r := fromCopy()
-			if r.code != 1 || !strings.Contains(r.errOut, fmt.Sprintf("the history is wrong at height %d", h)) {
-				t.Errorf("byte %d of height %d changed: exit code %d\n%s", at, h, r.code, r.errOut)
-			}
-			restore()
+	strict := filepath.Join(t.TempDir(), "strict.txt")
+	text, err := os.ReadFile(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newNetwork(t, []string{"Wuhan"})
+	foreign, err := os.ReadFile(filepath.Join(other.dir, "policy.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]string{
+		"of another network": string(foreign),
+		"of a witness more":  strings.Replace(string(text), "quorum validators", string(witnessLine(foreign))+"group all 2 validators stranger\nquorum all", 1),
+	} {
+		if err := os.WriteFile(strict, []byte(p), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := command(t, "audit", dir, "--genesis", n.genesis, "--policy", strict); r.code != 1 {
+			t.Errorf("a policy %s: exit code %d\n%s", name, r.code, r.out)
 		}
 	}
-	if err := os.Rename(file(2), file(2)+".gone"); err != nil {
+
+	bundle, err := filepath.Glob(filepath.Join(dir, "tile", "entries", "000*", "*"))
+	if err != nil || len(bundle) != 1 {
+		t.Fatalf("%v %v", bundle, err)
+	}
+	end := size(t, bundle[0])
+	for _, at := range []int{0, 1, 12, 50, end / 3, end / 2, end - 40, end - 1} {
+		restore := flip(t, bundle[0], at)
+		if r := fromCopy(); r.code != 1 || !strings.Contains(r.errOut, "the history is wrong at entry ") {
+			t.Errorf("byte %d changed: exit code %d\n%s", at, r.code, r.errOut)
+		}
+		restore()
+	}
+	if err := os.Rename(bundle[0], bundle[0]+".gone"); err != nil {
 		t.Fatal(err)
 	}
-	fromCopy().want(t, 1, file(2))
-	if err := os.Rename(file(2)+".gone", file(2)); err != nil {
-		t.Fatal(err)
-	}
-	// A history that ends before what the validators signed.
-	if err := os.Rename(file(height), file(height)+".gone"); err != nil {
-		t.Fatal(err)
-	}
-	fromCopy("--unconfirmed").want(t, 1, fmt.Sprintf("signed this height, the history ends at %d", height-1))
-	if err := os.Rename(file(height)+".gone", file(height)); err != nil {
+	fromCopy().want(t, 1, filepath.Base(bundle[0]))
+	if err := os.Rename(bundle[0]+".gone", bundle[0]); err != nil {
 		t.Fatal(err)
 	}
 	fromCopy().want(t, 0, "passed")
+}
+
+// witnessLine is a policy's first witness, under another name.
+func witnessLine(policy []byte) []byte {
+	for line := range bytes.Lines(policy) {
+		if words := bytes.Fields(line); len(words) > 2 && string(words[0]) == "witness" {
+			return bytes.Replace(line, words[1], []byte("stranger"), 1)
+		}
+	}
+	return nil
 }
 
 // scrape reads a metrics page: name with labels to value.

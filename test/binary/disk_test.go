@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"carbonledger/state/disk"
-	"carbonledger/tx"
 )
 
 // newest is the last file of a directory in order of name, with this ending.
@@ -137,7 +136,7 @@ func TestDamagedFiles(t *testing.T) {
 			return true, err
 		})
 		// The answer is the node's, or that it has just stopped.
-		n.asAt([]*validator{v}, "auditor", "audit").want(t, 1, "carbonledger: api: node "+v.api)
+		n.audit([]*validator{v}).want(t, 1, "carbonledger: audit: ")
 		if said := n.awaitExit(v, 1); !strings.Contains(said, table) || !strings.Contains(said, "the store is damaged") {
 			t.Errorf("%s does not name the damaged table:\n%s", v.name, said)
 		}
@@ -147,46 +146,48 @@ func TestDamagedFiles(t *testing.T) {
 		n.start(v)
 		n.awaitServing(v)
 		n.awaitSame(n.nodes...)
-		n.asAt([]*validator{v}, "auditor", "audit").want(t, 0, "passed")
+		n.audit([]*validator{v}).want(t, 0, "passed")
 	})
-	t.Run("stored block", func(t *testing.T) { alteredBlock(t, n, v) })
+	t.Run("stored entry", func(t *testing.T) { alteredEntry(t, n, v) })
 }
 
-// alteredBlock: somebody with root changes one byte of a block that a node has
-// stored, with good checksums. The node does not notice; an auditor does.
-func alteredBlock(t *testing.T, n *network, v *validator) {
-	const height = 4
+// alteredEntry: somebody with root changes one byte of an entry of the log that a
+// node has stored, and one of a node of its tree, with good checksums. The node
+// finds both, does not cosign meanwhile, and takes them from its peers.
+func alteredEntry(t *testing.T, n *network, v *validator) {
 	n.stop(v)
 	db, err := disk.Open(stateDir(t, v), disk.Options{DisableWAL: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := binary.BigEndian.AppendUint64([]byte{0x84}, height)
-	value, closer, err := db.Get(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var record tx.BlockRecord
-	if err := errors.Join(record.Unmarshal(value), closer.Close()); err != nil {
-		t.Fatal(err)
-	}
-	record.Block[len(record.Block)/2] ^= 0x01
-	altered, err := record.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := db.NewBatch()
-	if err := errors.Join(b.Set(key, altered, nil), db.Commit(b, false), db.Flush(), db.Close()); err != nil {
+	for _, key := range [][]byte{
+		binary.BigEndian.AppendUint64([]byte{0x84}, 4),
+		binary.BigEndian.AppendUint64([]byte{0x87, 0}, 6),
+	} {
+		value, closer, err := db.Get(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		altered := slices.Clone(value)
+		altered[len(altered)/2] ^= 0x01
+		if err := errors.Join(closer.Close(), b.Set(key, altered, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(db.Commit(b, false), db.Flush(), db.Close()); err != nil {
 		t.Fatal(err)
 	}
 	n.start(v)
 	n.awaitServing(v)
-	n.asAt([]*validator{v}, "auditor", "audit").want(t, 1, "failed", "the history is wrong at height 4, transaction ")
-	r := n.asAt([]*validator{v}, "auditor", "audit", "--json").want(t, 1).parsed(t)
-	if d := r["difference"].(map[string]any); d["height"] != float64(height) {
-		t.Errorf("the report names %v, want height %d", d, height)
-	}
-	n.asAt(n.others(v), "auditor", "audit").want(t, 0, "passed")
+	awaitAnswer(t, "the repair", func() (any, error) {
+		s, err := statusOf(v)
+		if err == nil && (s.Log.Repaired < 2 || s.Log.Problem != "") {
+			err = fmt.Errorf("%d repaired, problem %q", s.Log.Repaired, s.Log.Problem)
+		}
+		return nil, err
+	})
+	n.audit(n.nodes).want(t, 0, "passed")
 }
 
 // copyOf a data directory, as a backup program makes it.
@@ -242,5 +243,5 @@ func TestRolledBackDirectory(t *testing.T) {
 	n.kill(rest[0])
 	n.awaitLeader()
 	n.asAt([]*validator{fresh}, "bank", "deposit", "--to", "entity-2", "--yuan", "1", "--yes").must(t)
-	n.asAt([]*validator{fresh}, "auditor", "audit", "--k", "2").want(t, 0, "passed")
+	n.audited(fresh)
 }

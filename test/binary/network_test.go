@@ -40,6 +40,7 @@ type validator struct {
 	name, site, dir string
 	peer            int
 	api, metrics    string
+	log             string
 	flags           []string
 	process         *local.Process
 }
@@ -68,7 +69,7 @@ func newNetwork(t *testing.T, sites []string, flags ...string) *network {
 
 // add notes a validator that serves at port and its metrics at the next one.
 func (n *network) add(name, site, dir string, peer, port int) *validator {
-	v := &validator{name: name, site: site, dir: dir, peer: peer, api: loopback(port), metrics: loopback(port + 1)}
+	v := &validator{name: name, site: site, dir: dir, peer: peer, api: loopback(port), metrics: loopback(port + 1), log: loopback(freePorts(n.t, 1))}
 	n.nodes = append(n.nodes, v)
 	return v
 }
@@ -122,6 +123,7 @@ func (n *network) startAll() {
 func (n *network) arguments(v *validator) []string {
 	args := []string{
 		"node", "--data", v.dir, "--genesis", n.genesis, "--api-listen", v.api, "--metrics-listen", v.metrics,
+		"--log-listen", v.log, "--log-tokens", filepath.Join(n.dir, "tokens"),
 		"--profile", "loopback", "--min-free-disk", "64", "--check-conservation", "--stop-with-stdin",
 	}
 	return append(append(args, n.flags...), v.flags...)
@@ -359,6 +361,16 @@ func (n *network) with(nodes []*validator, party string, args ...string) []strin
 		}
 	}
 	return append(args, "--api", addresses(nodes...), "--genesis", n.genesis, "--party", party, "--key", n.key(party))
+}
+
+// audit audits the logs of validators with the policy that init wrote.
+func (n *network) audit(nodes []*validator, words ...string) result {
+	n.t.Helper()
+	args := []string{"audit", "--genesis", n.genesis, "--policy", filepath.Join(n.dir, "policy.txt"), "--token-file", filepath.Join(n.dir, "keys", "auditor.token")}
+	for _, v := range nodes {
+		args = append(args, "http://"+v.log)
+	}
+	return command(n.t, append(args, words...)...)
 }
 
 // does runs an operation that the ledger must accept.

@@ -30,7 +30,7 @@ func TestWords(t *testing.T) {
 		{[]string{"deposit", "--to", "e", "--yuan", "0.001"}, "0.001"},
 		{[]string{"surrender", "--instrument", "CEA22", "--tonnes", "9223372036854775808", "--year", "2023"}, "9223372036854775808"},
 		{[]string{"status", "--timeout", "soon"}, "soon"},
-		{[]string{"audit"}, "--genesis"},
+		{[]string{"audit", "--policy", "p"}, "requires at least 1 arg"},
 		{[]string{"issue", "--to", "e", "--instrument", "CEA22", "--stage", "final", "--table", strings.Repeat("ab", 32), "--tonnes", "5", "--document", "d"}, "--party"},
 	} {
 		command(t, c.args...).want(t, 2, "carbonledger: ", c.says, "--help")

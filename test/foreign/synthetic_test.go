@@ -287,7 +287,9 @@ func (l *synthLog) addCheckpoint(old int, by note.Signer) []byte {
 func TestWitness(t *testing.T) {
 	honest, fork := newSynthLog(t), newSynthLog(t)
 	fork.log = honest.log
-	witness, vkey := startWitness(t, "witness.example/1", witnessed{honest.origin, honest.log.vkey})
+	w := newWitness(t, "witness.example/1")
+	w.start(t, witnessed{honest.origin, honest.log.vkey})
+	witness, vkey := w.url(), w.vkey
 	expect := func(what string, l *synthLog, old int, by note.Signer, want ...int) (media, answer string) {
 		t.Helper()
 		status, media, answer := postCheckpoint(t, witness, l.addCheckpoint(old, by))

@@ -143,27 +143,37 @@ func verifyReceipt(t *testing.T, policyFile, leafFile, receiptFile string) (stri
 // witnessed is a log that a witness shall know.
 type witnessed struct{ origin, vkey string }
 
-// startWitness runs an omniwitness until the test ends, and returns its
-// submission prefix and its cosignature key. It polls nobody.
-func startWitness(t *testing.T, name string, logs ...witnessed) (url, vkey string) {
+// witness is an omniwitness: its key and address are known before it runs.
+type witness struct{ name, dir, address, vkey string }
+
+func newWitness(t *testing.T, name string) *witness {
 	t.Helper()
-	dir := t.TempDir()
-	file := func(name string) string { return filepath.Join(dir, name) }
-	if out, err := runTool(t, buildTool(t, generateKeysTool), "--origin", name, "--out_priv", file("sec"), "--out_pub", file("pub")); err != nil {
+	w := &witness{name: name, dir: t.TempDir(), address: freeAddress(t)}
+	if out, err := runTool(t, buildTool(t, generateKeysTool), "--origin", name, "--out_priv", w.file("sec"), "--out_pub", w.file("pub")); err != nil {
 		t.Fatalf("generate_keys: %v\n%s", err, out)
 	}
-	key, err := os.ReadFile(file("pub"))
+	key, err := os.ReadFile(w.file("pub"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.vkey = strings.TrimSpace(string(key))
+	return w
+}
+
+func (w *witness) file(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *witness) url() string { return "http://" + w.address }
+
+// start runs it until the test ends. It polls nobody.
+func (w *witness) start(t *testing.T, logs ...witnessed) {
+	t.Helper()
 	yaml := "Logs:\n"
 	for _, l := range logs {
 		yaml += fmt.Sprintf("- {Origin: %q, PublicKey: %q}\n", l.origin, l.vkey)
 	}
-	writeToolFile(t, file("logs.yaml"), []byte(yaml))
-	address := freeAddress(t)
-	c := exec.Command(buildTool(t, omniwitnessTool), "--listen", address, "--metrics_listen", "",
-		"--private_key_path", file("sec"), "--db_file", file("db"), "--additional_logs", file("logs.yaml"))
+	writeToolFile(t, w.file("logs.yaml"), []byte(yaml))
+	c := exec.Command(buildTool(t, omniwitnessTool), "--listen", w.address, "--metrics_listen", "",
+		"--private_key_path", w.file("sec"), "--db_file", w.file("db"), "--additional_logs", w.file("logs.yaml"))
 	var output bytes.Buffer
 	c.Stdout, c.Stderr = &output, &output
 	if err := c.Start(); err != nil {
@@ -178,15 +188,14 @@ func startWitness(t *testing.T, name string, logs ...witnessed) (url, vkey strin
 	}()
 	t.Cleanup(func() {
 		if err := c.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			t.Errorf("witness %s, process %d: %v", name, c.Process.Pid, err)
+			t.Errorf("witness %s, process %d: %v", w.name, c.Process.Pid, err)
 		}
 		<-ended
 		if t.Failed() {
-			t.Logf("witness %s said:\n%s", name, shorten(output.String()))
+			t.Logf("witness %s said:\n%s", w.name, shorten(output.String()))
 		}
 	})
-	awaitListening(t, address, ended)
-	return "http://" + address, strings.TrimSpace(string(key))
+	awaitListening(t, w.address, ended)
 }
 
 // freeAddress is below the ports that the system gives out by itself.
