@@ -58,6 +58,7 @@ func (n *Node) startPublisher(f *tx.Founding) (err error) {
 		Signer: n.dir.Signer(), Checkpoint: n.dir.Checkpoint(), Evidence: n.dir.Evidence(),
 		Network: n.host, Ledger: n.consensus.Ledger, Agreed: n.consensus.AgreedHeight,
 		Leads:  func() bool { return n.consensus.Status().Role == raft.Leader.String() },
+		Fail:   n.fail,
 		Timing: timing, Now: time.Now, Logger: n.log,
 	})
 	if err != nil || n.logListener == nil {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"carbonledger/state"
+	"carbonledger/tx"
 	"carbonledger/tx/proof"
 )
 
@@ -87,11 +89,11 @@ func (p *Publisher) scrub() {
 			continue
 		}
 		size := v.LogSize()
-		if next >= size/proof.TileWidth*proof.TileWidth {
+		if next >= size {
 			p.mu.Lock()
 			p.passed = p.c.Now()
 			p.mu.Unlock()
-			next = 0
+			next = 0 // a pass ends with the newest entry, the last tile need not be full
 		}
 		if err = p.scrubBundle(v, next, size); err == nil {
 			next += proof.TileWidth
@@ -154,40 +156,126 @@ func (p *Publisher) scrubBundle(v *state.View, first, size uint64) error {
 	if err != nil {
 		return err
 	}
+	var bad []int
 	for i := range entries {
 		if proof.LeafHash(entries[i]) != leaves[i] {
-			if err := p.repair(v, first+uint64(i), entries[i], leaves[i]); err != nil {
-				return err
-			}
-			if leaves, err = v.Nodes(0, first, width); err != nil {
-				return err
-			}
+			bad = append(bad, i)
 		}
 	}
-	return p.repairNodes(v, first, size)
+	if len(bad) > 0 {
+		if err := p.repair(v, first, leaves, bad); err != nil {
+			return err
+		}
+		// The rest is looked at as it is now.
+		return p.scrubAgain(first)
+	}
+	if err := p.repairNodes(v, first, size); err != nil {
+		return err
+	}
+	return p.checkIndex(v, first, width)
 }
 
-// repair finds out which of an entry and its leaf is right, by an inclusion
-// proof of either under the newest published root, and puts the other right.
-func (p *Publisher) repair(v *state.View, index uint64, entry []byte, leaf proof.Hash) error {
-	c := p.reference()
-	if index >= c.Size {
-		return fmt.Errorf("publish: the entry %d is not the one that was hashed, and is not published yet", index)
-	}
-	good, err := p.fits(v, index, proof.LeafHash(entry), c)
+// checkIndex compares receipts and references with the entries that they follow
+// from. These are state, of which replicas must not differ: where they are wrong,
+// this replica stops, and its state is made anew.
+func (p *Publisher) checkIndex(v *state.View, first uint64, width int) error {
+	return v.Entries(first, first+uint64(width), func(index uint64, entry []byte) error {
+		r, err := tx.DecodeRecord(entry)
+		if err != nil {
+			return fmt.Errorf("publish: the entry %d: %w", index, err)
+		}
+		if err := v.CheckRecord(r); err != nil {
+			p.c.Fail(fmt.Errorf("publish: the scrub found damage: %w: move the state directory away and start, it is made anew from a snapshot and the Raft log", err))
+			return err
+		}
+		return nil
+	})
+}
+
+// scrubAgain looks at a bundle that was repaired.
+func (p *Publisher) scrubAgain(first uint64) error {
+	v, err := p.c.Ledger().View()
 	if err != nil {
 		return err
 	}
-	if !good {
-		if entry, err = p.entryOfPeer(index, func(b []byte) (bool, error) { return p.fits(v, index, proof.LeafHash(b), c) }); err != nil {
-			return err
-		}
+	return errors.Join(p.scrubBundle(v, first, v.LogSize()), v.Close())
+}
+
+// repair takes the entries of a tile that do not hash to their leaves from a
+// peer. Whether the entry or the leaf was damaged, the peer's are the right ones
+// if the newest root that counts follows from them.
+func (p *Publisher) repair(v *state.View, first uint64, leaves []proof.Hash, bad []int) error {
+	c := p.reference()
+	if last := first + uint64(bad[len(bad)-1]); last >= c.Size {
+		return fmt.Errorf("publish: the entry %d is not the one that was hashed, and no checkpoint covers it yet", last)
 	}
-	if err := p.c.Ledger().RepairEntry(index, entry); err != nil {
+	validators, err := v.Validators()
+	if err != nil {
 		return err
 	}
-	p.countRepair("entry", index)
-	return nil
+	for _, peer := range validators {
+		if peer.Name == p.c.Name {
+			continue
+		}
+		given, err := p.entriesOf(peer.Name, first, bad)
+		if err != nil {
+			p.c.Logger.Debug("publish: ask for damaged entries", "of", peer.Name, "error", err)
+			continue
+		}
+		right := slices.Clone(leaves)
+		for k, i := range bad {
+			right[i] = proof.LeafHash(given[k])
+		}
+		root, err := proof.Root(c.Size, replaced(v.Nodes, first, right))
+		if err != nil {
+			return err
+		}
+		if root != c.Root {
+			continue
+		}
+		for k, i := range bad {
+			index := first + uint64(i)
+			if err := p.c.Ledger().RepairEntry(index, given[k]); err != nil {
+				return err
+			}
+			p.countRepair("entry", index)
+		}
+		return nil
+	}
+	return fmt.Errorf("publish: the entry %d is damaged here and no peer gave it", first+uint64(bad[0]))
+}
+
+// replaced reads a tree with other leaves in one tile.
+func replaced(nodes proof.Nodes, first uint64, leaves []proof.Hash) proof.Nodes {
+	return func(level uint, at uint64, count int) ([]proof.Hash, error) {
+		all, err := nodes(level, at, count)
+		for i := range all {
+			index := at + uint64(i)
+			switch {
+			case level == 0 && index >= first && index < first+uint64(len(leaves)):
+				all[i] = leaves[index-first]
+			case level == proof.TileHeight && len(leaves) == proof.TileWidth && index == first/proof.TileWidth:
+				all[i] = proof.Fold(leaves)
+			}
+		}
+		return all, err
+	}
+}
+
+// entriesOf asks a peer for some entries of a tile.
+func (p *Publisher) entriesOf(peer string, first uint64, which []int) (all [][]byte, err error) {
+	for _, i := range which {
+		index := first + uint64(i)
+		a, err := p.ask(p.ctx, peer, question{Entry: &index})
+		if err != nil {
+			return nil, err
+		}
+		if len(a.Entry) == 0 {
+			return nil, fmt.Errorf("publish: %s has no entry %d: %s", peer, index, a.Refused)
+		}
+		all = append(all, a.Entry)
+	}
+	return all, nil
 }
 
 // reference is the greatest checkpoint that counts, published here or not yet.
@@ -222,52 +310,6 @@ func (p *Publisher) sound(v *state.View, size uint64) error {
 		}
 	}
 	return nil
-}
-
-// fits says whether a leaf is the one at an index under a checkpoint. Nodes
-// beside it may be damaged too; then nothing fits.
-func (p *Publisher) fits(v *state.View, index uint64, leaf proof.Hash, c proof.Checkpoint) (bool, error) {
-	path, err := proof.Inclusion(index, c.Size, func(level uint, first uint64, count int) ([]proof.Hash, error) {
-		all, err := v.Nodes(level, first, count)
-		if err == nil && level == 0 && index >= first && index < first+uint64(count) {
-			all[index-first] = leaf
-		}
-		return all, err
-	})
-	if err != nil {
-		return false, err
-	}
-	return proof.VerifyInclusion(index, c.Size, leaf, path, c.Root) == nil, nil
-}
-
-// entryOfPeer asks the other validators for an entry until one gives the right
-// one.
-func (p *Publisher) entryOfPeer(index uint64, right func([]byte) (bool, error)) ([]byte, error) {
-	v, err := p.c.Ledger().View()
-	if err != nil {
-		return nil, err
-	}
-	validators, err := v.Validators()
-	if err := errors.Join(err, v.Close()); err != nil {
-		return nil, err
-	}
-	for _, peer := range validators {
-		if peer.Name == p.c.Name {
-			continue
-		}
-		a, err := p.ask(p.ctx, peer.Name, question{Entry: &index})
-		if err != nil || len(a.Entry) == 0 {
-			continue
-		}
-		good, err := right(a.Entry)
-		if err != nil {
-			return nil, err
-		}
-		if good {
-			return a.Entry, nil
-		}
-	}
-	return nil, fmt.Errorf("publish: the entry %d is damaged here and no peer gave it", index)
 }
 
 // repairNodes compares the kept nodes above a full tile with those below them.

@@ -1,0 +1,288 @@
+package cluster
+
+import (
+	"crypto/ed25519"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carbonledger/node/publish"
+	"carbonledger/state/disk"
+	"carbonledger/tx"
+	"carbonledger/tx/proof"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// logs are the publishers of a cluster, one beside each node.
+type logs struct {
+	*Cluster
+	dir     string
+	key     ed25519.PrivateKey
+	running map[string]*publish.Publisher
+	// failed is what a publisher stopped its node with.
+	failed map[string]error
+}
+
+// publishing is a cluster that publishes its log.
+func publishing(t *testing.T, voters int) *logs {
+	l := &logs{dir: t.TempDir(), running: map[string]*publish.Publisher{}, failed: map[string]error{}, key: ed25519.NewKeyFromSeed(make([]byte, 32))}
+	l.Cluster = New(t, Options{Voters: voters, Entities: 1, Found: func(f *tx.Founding) { f.LogKey = l.key.Public().(ed25519.PublicKey) }})
+	for _, name := range l.Names {
+		l.must(os.MkdirAll(filepath.Join(l.dir, name), 0o700))
+		l.must(os.WriteFile(l.file(name, "signer"), []byte("new\n"), 0o600))
+		l.publish(name)
+	}
+	return l
+}
+
+func (l *logs) file(name, file string) string { return filepath.Join(l.dir, name, file) }
+
+// publish runs the publisher of a node that is up.
+func (l *logs) publish(name string) {
+	l.t.Helper()
+	n := l.Nodes[name]
+	p, err := publish.Start(publish.Config{
+		Name: name, Origin: l.Founding.LogOrigin, LogKey: l.Founding.LogKey, OriginKey: l.key,
+		CosignKey: ed25519.NewKeyFromSeed(l.Key("cosign/" + name).Secret()),
+		Signer:    l.file(name, "signer"), Checkpoint: l.file(name, "checkpoint"), Evidence: l.file(name, "evidence"),
+		Network: l.Wire.At(name), Ledger: n.Ledger, Agreed: n.AgreedHeight,
+		Leads:  func() bool { return n.Status().Role == "Leader" },
+		Fail:   func(err error) { l.failed[name] = err },
+		Timing: publish.LoopbackTiming, Now: n.now, Logger: slog.New(slog.DiscardHandler),
+	})
+	l.must(err)
+	l.running[name] = p
+	l.t.Cleanup(func() { l.silence(name) })
+}
+
+// silence ends a node's publisher.
+func (l *logs) silence(name string) {
+	if p := l.running[name]; p != nil {
+		p.Stop()
+		delete(l.running, name)
+	}
+}
+
+// down stops a node with its publisher, up starts them.
+func (l *logs) down(name string) { l.silence(name); l.Stop(name) }
+func (l *logs) up(name string)   { l.Start(name); l.publish(name) }
+
+// published waits until the named nodes have a checkpoint of at least this size,
+// and checks it by the founding's policy.
+func (l *logs) published(size uint64, names ...string) proof.Checkpoint {
+	l.t.Helper()
+	policy, err := proof.ParsePolicy(publish.PolicyText(l.Founding.LogOrigin, l.Founding.LogKey, l.Founding.Validators))
+	l.must(err)
+	var last string
+	for range 3000 {
+		var least proof.Checkpoint
+		last = ""
+		for i, name := range names {
+			c, signed := l.running[name].Newest()
+			last += fmt.Sprintf(" %s: %d %q", name, c.Size, l.running[name].Status().Problem)
+			if i == 0 || c.Size < least.Size {
+				least = c
+			}
+			if signed != nil {
+				if _, _, err := policy.Open(signed); err != nil {
+					l.t.Fatalf("%s publishes what does not count: %v", name, err)
+				}
+			}
+		}
+		if least.Size >= size {
+			return least
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	l.t.Fatalf("no checkpoint of size %d within a minute:%s", size, last)
+	return proof.Checkpoint{}
+}
+
+// awaitLog waits for something of a publisher's status.
+func (l *logs) awaitLog(name, what string, so func(publish.Status) bool) publish.Status {
+	l.t.Helper()
+	var s publish.Status
+	for range 3000 {
+		if s = l.running[name].Status(); so(s) {
+			return s
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	l.t.Fatalf("%s: not %s within a minute: %+v", name, what, s)
+	return s
+}
+
+// TestLogGoesOn: every node publishes the same log; any of them may be lost, the
+// leader too, and what comes back goes on. A quiet log has a heartbeat.
+func TestLogGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		l.published(1, l.Names...)
+		for i := range 5 {
+			l.pay("n1", fmt.Sprint("a", i))
+		}
+		c := l.published(6, l.Names...)
+		before := l.running["n1"].Status().At
+		l.awaitLog("n1", "a heartbeat", func(s publish.Status) bool { return s.At.After(before) && s.Size == c.Size })
+		leader := l.Leader()
+		l.silence(leader)
+		l.Crash(leader)
+		rest := slices.DeleteFunc(slices.Clone(l.Names), func(n string) bool { return n == leader })
+		l.pay(rest[0], "b")
+		l.published(c.Size+1, rest...)
+		l.up(leader)
+		l.pay(rest[0], "c")
+		l.published(c.Size+2, l.Names...)
+	})
+}
+
+// TestSignerLost: a validator without its signer file cosigns nothing until a
+// majority of its peers told it what they cosigned last.
+func TestSignerLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		l.pay("n1", "a")
+		c := l.published(2, l.Names...)
+		l.down("n3")
+		l.must(os.Remove(l.file("n3", "signer")))
+		l.silence("n2") // one of two peers does not answer
+		l.Start("n3")
+		l.publish("n3")
+		time.Sleep(3 * time.Second)
+		if s := l.running["n3"].Status(); s.Cosigned != 0 || !strings.Contains(s.Problem, "signer file is lost") {
+			t.Errorf("with one peer alone: %+v", s)
+		}
+		l.publish("n2")
+		l.awaitLog("n3", "recovered", func(s publish.Status) bool { return s.Cosigned >= c.Size && s.Problem == "" })
+		l.pay("n1", "b")
+		l.awaitLog("n3", "cosigning", func(s publish.Status) bool { return s.Cosigned > c.Size })
+	})
+}
+
+// TestSignerAhead: a node whose disk was put back to an older state, beside a
+// signer file that is not, signs nothing below what it signed and goes on when
+// its log is there again. A signer file of another history stops it for good, and
+// the evidence is kept.
+func TestSignerAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		l.pay("n1", "a")
+		l.published(2, l.Names...)
+		l.down("n3")
+		l.pay("n1", "b")
+		c := l.published(3, "n1", "n2")
+		// Its own signature is of a size that its state has not reached yet.
+		l.must(os.WriteFile(l.file("n3", "signer"), []byte(c.Text()), 0o600))
+		l.up("n3")
+		l.pay("n1", "c")
+		l.awaitLog("n3", "cosigning", func(s publish.Status) bool { return s.Cosigned > c.Size && s.Problem == "" })
+
+		l.down("n3")
+		c.Root[0] ^= 1
+		l.must(os.WriteFile(l.file("n3", "signer"), []byte(c.Text()), 0o600))
+		l.up("n3")
+		l.pay("n1", "d")
+		l.awaitLog("n3", "stopped", func(s publish.Status) bool { return strings.Contains(s.Problem, "the history is contradicted") })
+		if found, err := filepath.Glob(l.file("n3", "evidence/fork-*")); err != nil || len(found) != 3 {
+			t.Errorf("the evidence: %v %v", found, err)
+		}
+		l.pay("n1", "e")
+		l.published(6, "n1", "n2")
+		if s := l.running["n3"].Status(); s.Cosigned != c.Size {
+			t.Errorf("it cosigned size %d", s.Cosigned)
+		}
+	})
+}
+
+// TestFlippedByte: one byte changed, with good checksums, on one node of five:
+// that node repairs itself or stops, and says so; the others' checkpoints count
+// all the time.
+func TestFlippedByte(t *testing.T) {
+	for _, test := range []struct {
+		what  string
+		key   func(id tx.ID) []byte
+		stops string // empty: it is repaired
+	}{
+		{"a leaf", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte{0x84}, 5) }, ""},
+		{"the hash of a leaf", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte{0x87, 0}, 7) }, ""},
+		{"a node of the tree", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte{0x87, 8}, 0) }, ""},
+		{"the newest leaf", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte{0x84}, 300) }, ""},
+		{"a receipt", func(id tx.ID) []byte { return append([]byte{0x05}, id[:]...) }, "is not the one of its entry"},
+		{"a reference", func(tx.ID) []byte { return []byte("\x04bank\x00p7") }, "does not lead to its transaction"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := publishing(t, 5)
+				l.Leader()
+				var raws [][]byte
+				for i := range 300 {
+					raws = append(raws, l.Sign("bank", fmt.Sprint("p", i), deposit(1)))
+				}
+				receipts, err := l.Submit("n1", raws...)
+				l.must(err)
+				l.published(301, l.Names...)
+				l.must(l.Nodes["n5"].Ledger().Flush())
+				l.down("n5")
+				flipByte(t, l.Nodes["n5"].FS, test.key(tx.ID(receipts[6].Id)))
+				l.up("n5")
+				rest := l.Names[:4]
+				l.pay("n1", "more")
+				l.published(302, rest...)
+				if test.stops == "" {
+					s := l.awaitLog("n5", "repaired", func(s publish.Status) bool { return s.Repaired > 0 && s.Problem == "" && s.Cosigned >= 302 })
+					t.Logf("%+v", s)
+					l.pay("n1", "most")
+					l.published(303, l.Names...)
+					return
+				}
+				s := l.awaitLog("n5", "found", func(s publish.Status) bool { return strings.Contains(s.Problem, test.stops) })
+				if err := l.failed["n5"]; err == nil || !strings.Contains(err.Error(), test.stops) {
+					t.Errorf("the node was not stopped: %v, %+v", err, s)
+				}
+				l.pay("n1", "most")
+				l.published(303, rest...)
+			})
+		})
+	}
+}
+
+// flipByte changes a record of a stopped node's state.
+func flipByte(t *testing.T, fs vfs.FS, key []byte) {
+	t.Helper()
+	current, err := fs.List("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := ""
+	for _, name := range current {
+		if name != "CURRENT" {
+			dir = fs.PathJoin("state", name)
+		}
+	}
+	db, err := disk.Open(dir, disk.Options{FS: fs, DisableWAL: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, closer, err := db.Get(key)
+	if err != nil {
+		t.Fatalf("%x: %v", key, err)
+	}
+	altered := slices.Clone(value)
+	altered[len(altered)/2] ^= 1
+	b := db.NewBatch()
+	if err := errors.Join(closer.Close(), b.Set(key, altered, nil), db.Commit(b, false), db.Flush(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
