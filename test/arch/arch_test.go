@@ -62,6 +62,7 @@ var onlyHome = map[string][]string{
 	"github.com/transparency-dev/":            {"tx/proof"},
 	"golang.org/x/mod/sumdb/note":             {"tx/proof"},
 	"github.com/schollz/progressbar":          {"cli"},
+	"rsc.io/qr":                               {"cli"},
 }
 
 // file is a parsed source file of the project.
