@@ -18,6 +18,9 @@ import (
 // anew to be compared.
 const certificateForm = "carbonledger certificate/v1"
 
+// maxCertificateBytes bounds a page with all its receipts.
+const maxCertificateBytes = 4 << 20
+
 //go:embed certificate.html
 var certificateText string
 
@@ -155,6 +158,9 @@ func (c *certificate) page() ([]byte, error) {
 	var b bytes.Buffer
 	if err := certificateTemplate.ExecuteTemplate(&b, "page", v); err != nil {
 		return nil, fmt.Errorf("write the certificate: %w", err)
+	}
+	if b.Len() > maxCertificateBytes {
+		return nil, fmt.Errorf("the certificate has %d bytes: the limit is %d", b.Len(), maxCertificateBytes)
 	}
 	again, err := readCertificate(b.Bytes())
 	if err != nil {

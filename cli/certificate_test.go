@@ -200,7 +200,7 @@ func TestCertificateAltered(t *testing.T) {
 		}
 	}
 	text := string(page)
-	for name, bad := range map[string]string{
+	altered := map[string]string{
 		"tonnes":          strings.Replace(text, "79,000 t", "790,000 t", 1),
 		"two receipts":    strings.Replace(text, "<details open>", `<pre id="tlog-proof">x</pre><details open>`, 1),
 		"no receipt":      strings.Replace(text, proofMark, "<pre>", 1),
@@ -209,12 +209,18 @@ func TestCertificateAltered(t *testing.T) {
 		"application 2":   strings.Replace(text, "application-proof-1", "application-proof-2", 1),
 		"more at the end": text + "<p>",
 		"a record beside": strings.Replace(text, "\nindex", "\n\nindex", 1),
-	} {
+	}
+	for name, bad := range altered {
 		if bad == text {
 			t.Fatalf("%s: nothing was altered", name)
 		}
 		if _, err := checkCertificate([]byte(bad), nil, l.policy()); err == nil {
 			t.Errorf("%s: the page passes", name)
+		}
+	}
+	for _, name := range []string{"two receipts", "no receipt", "unfinished", "other escapes", "application 2"} {
+		if _, err := certificateReceipt([]byte(altered[name])); err == nil {
+			t.Errorf("%s: a receipt comes out", name)
 		}
 	}
 	// The receipt in a page whose text was altered still holds: the error says so.
@@ -253,12 +259,17 @@ func TestCertificateNeedsTransaction(t *testing.T) {
 	}
 	party, reference, empty := *r, *r, tx.OutcomeRecord{Height: 3, PreviousHash: r.PreviousHash, Head: r.Head}
 	swapped := *r.Receipt
-	swapped.Party, swapped.Index = "plant", 0
+	swapped.Party, swapped.Index = "plant", 2
 	party.Receipt = &swapped
 	renamed := *r.Receipt
-	renamed.Reference, renamed.Index = "r-9", 0
+	renamed.Reference, renamed.Index = "r-9", 3
 	reference.Receipt = &renamed
 	for _, i := range []uint64{0, l.add(&party), l.add(&reference), l.add(&empty)} {
+		if r, err := proof.ParseReceipt(l.receipt(i)); err != nil {
+			t.Error(err)
+		} else if _, err := r.Verify(l.policy()); err != nil {
+			t.Errorf("entry %d: %v", i, err)
+		}
 		if _, err := (certificateSources{receipt: l.receipt(i)}).certify(l.policy()); err == nil {
 			t.Errorf("entry %d has a certificate", i)
 		}
