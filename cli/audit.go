@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"carbonledger/node/audit"
+	"carbonledger/node/export"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -23,6 +25,9 @@ import (
 type auditing struct {
 	policy, token, dir, save string
 	follow                   time.Duration
+	// export is a directory for tables, formats those of its files.
+	export  string
+	formats []string
 }
 
 func newAuditCommand(g *globals) *cobra.Command {
@@ -53,21 +58,36 @@ is wrong; also 1 if the checkpoint does not count by the policy.`,
 	f.StringVar(&a.dir, "dir", "", "the auditor's directory: what was verified is kept there, and the next audit goes on from it")
 	f.StringVar(&a.save, "save", "", "keep a copy of the log in this directory")
 	f.DurationVar(&a.follow, "follow", 0, "go on for ever, and look again after so long")
+	f.StringVar(&a.export, "export", "", "write transactions, holdings, money and trades as tables into this directory")
+	f.StringSliceVar(&a.formats, "export-format", []string{"csv"}, "csv, parquet, or both")
 	_ = cmd.MarkFlagRequired("policy")
 	return cmd
 }
 
-// readPolicy reads a policy's file.
-func readPolicy(path string) (*proof.Policy, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// exporting writes the audited ledger as tables.
+func (a *auditing) exporting(cmd *cobra.Command) (func(*audit.View) error, error) {
+	if a.export == "" {
+		return nil, nil
 	}
-	p, err := proof.ParsePolicy(string(b))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if a.follow != 0 {
+		return nil, usage(errors.New("--export writes once: not with --follow"))
 	}
-	return p, nil
+	o := export.Options{CSV: slices.Contains(a.formats, "csv"), Parquet: slices.Contains(a.formats, "parquet")}
+	for _, f := range a.formats {
+		if f != "csv" && f != "parquet" {
+			return nil, usage(fmt.Errorf("--export-format %q: use csv, parquet", f))
+		}
+	}
+	return func(v *audit.View) error {
+		bar := newProgress(cmd, "export")
+		defer bar.end()
+		o.Progress = func(table string, done, of uint64) {
+			bar.describe("export " + table)
+			bar.set(done, max(of, 1))
+		}
+		_, err := export.Write(cmd.Context(), v, a.export, o)
+		return err
+	}, nil
 }
 
 // logs are the arguments: URLs, and directories.
@@ -122,6 +142,9 @@ func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
 		return err
 	}
 	o := audit.Options{Founding: f, Policy: policy, Dir: a.dir, Save: a.save}
+	if o.Finished, err = a.exporting(cmd); err != nil {
+		return err
+	}
 	if a.follow == 0 {
 		return a.once(cmd, g, logs, o)
 	}

@@ -32,7 +32,7 @@ long to stand in the receipt.`,
 		Example: "  carbonledger receipt certificate decision.tlog-proof --policy policy.txt --application surrender.tlog-proof",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := certificatePolicy(policy)
+			p, err := readPolicy(policy)
 			if err != nil {
 				return err
 			}
@@ -60,7 +60,7 @@ long to stand in the receipt.`,
 			if err != nil {
 				return err
 			}
-			if err := writeNew(out, page); err != nil {
+			if err := writeNew(out, page, 0o600); err != nil {
 				return err
 			}
 			return printCertificate(cmd.OutOrStdout(), out, made, g.json)
@@ -75,7 +75,8 @@ long to stand in the receipt.`,
 	return cmd
 }
 
-func certificatePolicy(path string) (*proof.Policy, error) {
+// readPolicy reads the policy of a log.
+func readPolicy(path string) (*proof.Policy, error) {
 	text, err := readAtMost(path, proof.MaxPolicyBytes)
 	if err != nil {
 		return nil, err

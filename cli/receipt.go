@@ -40,7 +40,7 @@ expired, or send the file again.`,
 			})
 		},
 	}
-	cmd.AddCommand(newReceiptGetCommand(g), newReceiptVerifyCommand(g))
+	cmd.AddCommand(newReceiptGetCommand(g), newReceiptVerifyCommand(g), newCertificateCommand(g))
 	cmd.Flags().Uint64Var(&minHeight, "min-height", 0, "wait until the node has this height")
 	return cmd
 }

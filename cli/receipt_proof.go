@@ -1,10 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"carbonledger/node/api"
@@ -66,7 +66,7 @@ format and goes to the file of --leaf.`,
 func newReceiptVerifyCommand(g *globals) *cobra.Command {
 	var policy, leaf, transaction string
 	cmd := &cobra.Command{
-		Use:   "verify RECEIPT",
+		Use:   "verify RECEIPT|CERTIFICATE",
 		Short: "Check a receipt's proof, without a network",
 		Long: `Check that the outcome in a receipt is in the log, and that its checkpoint counts by
 the policy: the log's own signature, and enough cosignatures. Nothing is asked of
@@ -82,18 +82,14 @@ that is wrong.`,
 			if err != nil {
 				return err
 			}
-			r, err := readReceipt(args[0], leaf)
-			if err != nil {
-				return err
-			}
-			proven, err := r.Verify(p)
+			index, proven, err := verifyFile(args[0], leaf, p)
 			if err != nil {
 				return err
 			}
 			if err := g.checkTransaction(proven.Record, transaction); err != nil {
 				return err
 			}
-			return printProven(cmd, g.json, r, proven)
+			return printProven(cmd, g.json, index, proven)
 		},
 	}
 	f := cmd.Flags()
@@ -104,9 +100,37 @@ that is wrong.`,
 	return cmd
 }
 
+// verifyFile checks a receipt, or a certificate with the receipt in it, whose
+// text must be what follows from that.
+func verifyFile(path, leaf string, p *proof.Policy) (uint64, *proof.Proven, error) {
+	file, err := readAtMost(path, maxCertificateBytes)
+	if err != nil {
+		return 0, nil, err
+	}
+	if bytes.HasPrefix(file, []byte("<!DOCTYPE html>")) {
+		var record []byte
+		if leaf != "" {
+			if record, err = readAtMost(leaf, tx.MaxRecordBytes); err != nil {
+				return 0, nil, err
+			}
+		}
+		c, err := checkCertificate(file, record, p)
+		if err != nil {
+			return 0, nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return c.main.index, c.main.proven, nil
+	}
+	r, err := readReceipt(path, leaf)
+	if err != nil {
+		return 0, nil, err
+	}
+	proven, err := r.Verify(p)
+	return r.Index, proven, err
+}
+
 // readReceipt reads a receipt's file, and its record from another one if named.
 func readReceipt(path, leaf string) (*proof.Receipt, error) {
-	b, err := readBounded(path, proof.MaxReceiptBytes)
+	b, err := readAtMost(path, proof.MaxReceiptBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -115,23 +139,11 @@ func readReceipt(path, leaf string) (*proof.Receipt, error) {
 		return nil, err
 	}
 	if leaf != "" {
-		if r.Record, err = readBounded(leaf, tx.MaxRecordBytes); err != nil {
+		if r.Record, err = readAtMost(leaf, tx.MaxRecordBytes); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
-}
-
-// readBounded reads a file that is not longer than it may be.
-func readBounded(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes: such a file has at most %d", path, info.Size(), limit)
-	}
-	return os.ReadFile(path)
 }
 
 // checkTransaction compares a record with signed bytes, and checks its signatures
@@ -169,10 +181,10 @@ func (g *globals) checkTransaction(r *tx.OutcomeRecord, path string) error {
 	return nil
 }
 
-func printProven(cmd *cobra.Command, asJSON bool, r *proof.Receipt, p *proof.Proven) error {
+func printProven(cmd *cobra.Command, asJSON bool, index uint64, p *proof.Proven) error {
 	out := record{title: "receipt"}
 	out.add("verdict", "verified")
-	out.add("registration_number", r.Index)
+	out.add("registration_number", index)
 	out.add("log", p.Checkpoint.Origin)
 	out.add("size", p.Checkpoint.Size)
 	out.add("root", fmt.Sprintf("%x", p.Checkpoint.Root))

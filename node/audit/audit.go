@@ -39,9 +39,14 @@ type Options struct {
 	AtLeast uint64
 	// Store is how the auditor's ledger is opened; the zero value is good on disk.
 	Store state.Options
+	// Finished, if not nil, gets the audited ledger when everything has passed.
+	Finished func(*View) error
 	// Progress is told how far the audit is; nil for silence.
 	Progress func(entry, size uint64)
 }
+
+// View is the ledger that an audit has re-executed.
+type View = state.View
 
 // Report is what an audit found. It is complete only if Run returned no error.
 type Report struct {
@@ -298,6 +303,9 @@ func (a *auditor) conclude(logs []Log, heads []head, verified []byte) error {
 	a.report.Conservation = c
 	if len(c.Breaks) > 0 {
 		return &Difference{Entry: v.LogSize() - 1, Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
+	}
+	if a.o.Finished != nil {
+		return a.o.Finished(v)
 	}
 	return nil
 }

@@ -37,16 +37,12 @@ var mayImport = map[string][]string{
 	"node/datadir":      {"tx", "tx/keyfile"},
 	"node/api":          {"tx", "tx/proof"},
 	"node/publish":      {"state", "tx", "tx/proof"},
-<<<<<<< HEAD
 	"node/audit":        {"state", "tx", "tx/proof"},
-=======
-	"node/audit":        {"state", "genesis", "node/api", "tx", "tx/proof"},
 	"node/export":       {"state", "tx"},
->>>>>>> f877248 (node/export: write a ledger's view as tables)
 	"node":              {"tx/...", "state/...", "consensus/...", "p2p", "genesis", "node/..."},
 	"cli/scenario":      {"tx", "genesis"},
 	"cli/local":         {},
-	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/publish", "node/datadir", "genesis", "tx/..."},
+	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/export", "node/publish", "node/datadir", "genesis", "tx/..."},
 }
 
 // onlyHome says which packages may import a dependency; everything that
@@ -67,11 +63,8 @@ var onlyHome = map[string][]string{
 	"github.com/transparency-dev/":            {"tx/proof"},
 	"golang.org/x/mod/sumdb/note":             {"tx/proof"},
 	"github.com/schollz/progressbar":          {"cli"},
-<<<<<<< HEAD
 	"rsc.io/qr":                               {"cli"},
-=======
 	"github.com/parquet-go/":                  {"node/export"},
->>>>>>> f877248 (node/export: write a ledger's view as tables)
 }
 
 // file is a parsed source file of the project.

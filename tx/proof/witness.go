@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	cosig "github.com/transparency-dev/formats/note"
 )
 
 // Witness is an independent cosigner outside the network (c2sp.org/tlog-witness).
@@ -19,23 +17,29 @@ func ParseWitnesses(s string) (all []Witness, need int, err error) {
 		return nil, 0, nil
 	}
 	k, list, _ := strings.Cut(s, " ")
+	keys := map[string]bool{}
 	for one := range strings.SplitSeq(list, ",") {
 		words := strings.Fields(one)
 		if len(words) != 3 {
 			return nil, 0, fmt.Errorf("proof: the witness %q is not NAME VKEY URL", strings.TrimSpace(one))
 		}
 		w := Witness{words[0], words[1], strings.TrimRight(words[2], "/")}
-		if _, err := cosig.NewVerifierForCosignatureV1(w.VKey); err != nil {
+		_, key, err := cosigner(w.VKey)
+		if err != nil {
 			return nil, 0, fmt.Errorf("proof: the key of the witness %s: %w", w.Name, err)
 		}
 		if u, err := url.Parse(w.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			return nil, 0, fmt.Errorf("proof: the address %q of the witness %s is no http or https URL", w.URL, w.Name)
 		}
 		for _, other := range all {
-			if other.Name == w.Name || other.VKey == w.VKey {
+			if other.Name == w.Name {
 				return nil, 0, fmt.Errorf("proof: the witness %s stands there twice", w.Name)
 			}
 		}
+		if keys[key] {
+			return nil, 0, fmt.Errorf("proof: the key of the witness %s stands there twice", w.Name)
+		}
+		keys[key] = true
 		all = append(all, w)
 	}
 	if need, err = strconv.Atoi(k); err != nil || need < 0 || need > len(all) {
