@@ -29,7 +29,7 @@ func TestUsageErrors(t *testing.T) {
 		{"not for everybody", []string{"query", "holdings"}},
 		{"no such file", []string{"receipt", "abc"}},
 		{"invalid argument \"soon\"", []string{"status", "--timeout", "soon"}},
-		{"--k", []string{"audit", "--k", "-1"}},
+		{"\"policy\" not set", []string{"audit", "copy"}},
 	} {
 		mustFail(t, exitUsage, c.want, c.args...)
 	}

@@ -40,7 +40,7 @@ and --genesis, with a key that has the right to view.`,
 	f := cmd.PersistentFlags()
 	f.Uint64Var(&q.minHeight, "min-height", 0, "wait until the node has this height")
 	f.String(passphraseFlag, "", "file with the passphrase of the key file")
-	receipt := newReceiptCommand(g)
+	receipt := newOutcomeCommand(g)
 	receipt.Flags().Lookup("min-height").Hidden = true
 	cmd.AddCommand(
 		q.party(), q.parties(), q.holdings(), q.money(), receipt, q.transaction(), q.block(),

@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"carbonledger/tx/keyfile"
+	"carbonledger/tx/proof"
+	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -206,45 +210,78 @@ func TestStatus(t *testing.T) {
 
 func TestAudit(t *testing.T) {
 	s := traded(t)
-	copied := filepath.Join(t.TempDir(), "copy")
-	out := mustRun(t, s.as("auditor", "audit", "--save", copied)...)
-	for _, want := range []string{"verdict               passed", "blocks                26", "confirmed by          wuhan-1", "breaks  -"} {
+	copied := s.publish()
+	audit := []string{"audit", copied, "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt")}
+	tables := filepath.Join(t.TempDir(), "tables")
+	out := mustRun(t, append(audit, "--export", tables, "--export-format", "csv,parquet")...)
+	for _, want := range []string{"verdict        passed", "blocks         26", "cosigned by    carbonledger.test/", "breaks  -"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out)
 		}
 	}
-	fromDir := []string{"audit", "--from-dir", copied, "--genesis", s.genesis}
+	if files, err := os.ReadDir(tables); err != nil || len(files) != 8 {
+		t.Errorf("the tables: %v %v", files, err)
+	}
 	var said map[string]any
-	if err := json.Unmarshal([]byte(mustRun(t, append(fromDir, "--json")...)), &said); err != nil || said["verdict"] != "passed" || said["height"] != 26.0 {
+	if err := json.Unmarshal([]byte(mustRun(t, append(audit, "--json")...)), &said); err != nil || said["verdict"] != "passed" || said["height"] != 26.0 {
 		t.Errorf("%v, %v", said, err)
 	}
-	mustFail(t, exitFailed, "not confirmed by 2 of 1", append(fromDir, "--k", "2")...)
-	if out := mustRun(t, append(fromDir, "--k", "2", "--unconfirmed")...); !strings.Contains(out, "unconfirmed") {
-		t.Errorf("--unconfirmed prints\n%s", out)
-	}
-	mustFail(t, exitUsage, "not for everybody", "audit", "--api", s.address, "--genesis", s.genesis)
-	mustFail(t, exitFailed, "may not read blocks", s.as("entity-1", "audit")...)
-	mustFail(t, exitFailed, "no such file", "audit", "--from-dir", copied+"2", "--genesis", s.genesis)
-	mustFail(t, exitUsage, "is no directory", "audit", "--from-dir", s.genesis, "--genesis", s.genesis)
+	mustFail(t, exitUsage, "give --genesis", "audit", copied, "--policy", filepath.Join(s.dir, "policy.txt"))
+	mustFail(t, exitFailed, "no such file", "audit", copied+"2", "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
+	mustFail(t, exitUsage, "is no directory", "audit", s.genesis, "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
+	mustFail(t, exitUsage, "give --dir", append(audit, "--follow", "1s")...)
+	mustFail(t, exitUsage, "use csv, parquet", append(audit, "--export", tables, "--export-format", "xls")...)
+	mustFail(t, exitUsage, "the policy's line", append(audit, "--policy", s.genesis)...)
 
-	// One flipped byte of one block.
-	block := filepath.Join(copied, "000000000006.block")
-	raw, err := os.ReadFile(block)
+	// One flipped byte of one entry.
+	bundle, err := filepath.Glob(filepath.Join(copied, "tile", "entries", "*", "*"))
+	if err != nil || len(bundle) != 1 {
+		t.Fatalf("%v %v", bundle, err)
+	}
+	raw, err := os.ReadFile(bundle[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw[len(raw)/2] ^= 1
-	if err := os.WriteFile(block, raw, 0o600); err != nil {
+	if err := os.WriteFile(bundle[0], raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := run(append(fromDir, "--json")...)
-	if json.Unmarshal([]byte(r.out), &said) != nil || r.code != exitFailed || !strings.Contains(r.err, "the history is wrong at height 6") || said["verdict"] != "failed" {
+	r := run(append(audit, "--json")...)
+	if json.Unmarshal([]byte(r.out), &said) != nil || r.code != exitFailed || !strings.Contains(r.err, "the history is wrong at entry ") || said["verdict"] != "failed" {
 		t.Errorf("%+v", r)
 	}
-	if d, ok := said["difference"].(map[string]any); !ok || d["height"] != 6.0 || d["what"] == "" {
-		t.Errorf("the difference is %v", said["difference"])
+}
+
+// publish writes the ledger's log as files, signed as its one validator would.
+func (s *solo) publish() (dir string) {
+	s.t.Helper()
+	dir = s.t.TempDir()
+	node := filepath.Join(s.dir, "nodes", "wuhan-1")
+	read := func(name string) ed25519.PrivateKey {
+		k, err := keyfile.Read(filepath.Join(node, name), "")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return ed25519.NewKeyFromSeed(k.Secret())
 	}
-	if r := run(append(fromDir, "--unconfirmed")...); r.code != exitFailed {
-		t.Errorf("--unconfirmed forgives a difference: %+v", r)
+	v, err := s.ledger.View()
+	if err != nil {
+		s.t.Fatal(err)
 	}
+	defer v.Close()
+	c := proof.Checkpoint{Origin: "carbonledger.test/script-test", Size: v.LogSize()}
+	c.Root, err = proof.Root(c.Size, v.Nodes)
+	own, err2 := c.SignOrigin(read("origin.key"))
+	line, err3 := c.Cosign(proof.CosignerName(c.Origin, "wuhan-1"), read("cosign.key"), 1_700_000_000)
+	if err := errors.Join(err, err2, err3, os.WriteFile(filepath.Join(dir, proof.CheckpointPath), c.Note(own, line), 0o600)); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, t := range proof.TilesOf(0, c.Size) {
+		b, err := v.Tile(t)
+		path := filepath.Join(dir, filepath.FromSlash(t.Path()))
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return dir
 }

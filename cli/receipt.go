@@ -12,7 +12,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// newReceiptCommand asks for outcomes, and has the commands for their proofs.
 func newReceiptCommand(g *globals) *cobra.Command {
+	cmd := newOutcomeCommand(g)
+	cmd.AddCommand(newReceiptGetCommand(g), newReceiptVerifyCommand(g), newCertificateCommand(g))
+	return cmd
+}
+
+func newOutcomeCommand(g *globals) *cobra.Command {
 	var minHeight uint64
 	cmd := &cobra.Command{
 		Use:   "receipt ID|FILE",
@@ -40,7 +47,6 @@ expired, or send the file again.`,
 			})
 		},
 	}
-	cmd.AddCommand(newReceiptGetCommand(g), newReceiptVerifyCommand(g), newCertificateCommand(g))
 	cmd.Flags().Uint64Var(&minHeight, "min-height", 0, "wait until the node has this height")
 	return cmd
 }

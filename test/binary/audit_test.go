@@ -53,7 +53,7 @@ func audits(t *testing.T, n *network) {
 	}
 	for name, p := range map[string]string{
 		"of another network": string(foreign),
-		"of a witness more":  strings.Replace(string(text), "quorum validators", string(witnessLine(foreign))+"group all 2 validators stranger\nquorum all", 1),
+		"of a witness more":  strings.Replace(string(text), "quorum validators", string(witnessLine(foreign))+"group both 2 validators stranger\nquorum both", 1),
 	} {
 		if err := os.WriteFile(strict, []byte(p), 0o600); err != nil {
 			t.Fatal(err)
