@@ -117,6 +117,11 @@ func (l *Ledger) fill(b *pebble.Batch, writes []*cell, next *position, records [
 		if err := d.Finish(); err != nil {
 			return err
 		}
+		if versioned(c.key[0]) {
+			if err := putVersion(b, c.key, next.height, c.value); err != nil {
+				return err
+			}
+		}
 	}
 	if err := l.log.fill(b, records); err != nil {
 		return err

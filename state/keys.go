@@ -72,6 +72,7 @@ const (
 	localEnd      byte = 0x85 // height → blockEnd
 	localTrace    byte = 0x86 // height → xxhash of each transaction's writes
 	localNode     byte = 0x87 // level, 1 byte, index, 8 bytes → node of the log's tree
+	localVersion  byte = 0x88 // length of the key, 2 bytes, key, height → the record after that block
 	formatVersion      = 2
 )
 

@@ -37,6 +37,7 @@ type script struct {
 	raws    map[string][]byte
 	reasons map[tx.Reason]bool
 	asked   asked
+	past    []string // what the ledger answered, by height
 	// prepared are the operations that wait, by the id of their transaction.
 	prepared map[string][]tx.Operation
 }
@@ -122,6 +123,7 @@ func (s *script) open() {
 
 func (s *script) close() {
 	if s.ledger != nil {
+		s.comparePast()
 		s.must(s.ledger.Close())
 	}
 }
@@ -176,7 +178,7 @@ func (s *script) found(d *datadriven.TestData) {
 	}
 	if s.ledger != nil { // a ledger of its own, after an earlier one
 		s.close()
-		s.fs = vfs.NewMem()
+		s.fs, s.past = vfs.NewMem(), nil
 	}
 	s.open()
 }
@@ -223,6 +225,7 @@ func (s *script) apply(block []byte) string {
 	}
 	var out strings.Builder
 	a := applied[0]
+	s.remember()
 	s.asked.note(s, block, a.Receipts)
 	fmt.Fprintf(&out, "height %d, %s\n", a.Height, a.Time)
 	for i := range a.Receipts {

@@ -8,7 +8,7 @@ import (
 
 // Bulletin of a day that was opened.
 func (v *View) Bulletin(day tx.Day) (tx.Bulletin, bool, error) {
-	return one[tx.Bulletin](v, dayKey(nil, rangeBulletin, day))
+	return one[tx.Bulletin](&v.reader, dayKey(nil, rangeBulletin, day))
 }
 
 // Bulletins lists the bulletins of the days from … to, at most limit of them,
@@ -34,7 +34,7 @@ func (v *View) Bulletins(from, to tx.Day, limit int) (all []tx.Bulletin, total i
 
 // YearTotals of a calendar year in which a day was opened.
 func (v *View) YearTotals(year tx.Year) (tx.YearTotals, bool, error) {
-	return one[tx.YearTotals](v, yearKey(nil, rangeYearTotals, year))
+	return one[tx.YearTotals](&v.reader, yearKey(nil, rangeYearTotals, year))
 }
 
 // eachObligation calls f for every obligation of a year by region and entity.

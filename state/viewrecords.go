@@ -28,7 +28,7 @@ func of(filter, value string) bool { return filter == "" || filter == value }
 // Settlement is what a day's close settled, and its reconciliation; false: the day
 // has no close.
 func (v *View) Settlement(day tx.Day) (tx.DaySettlement, bool, error) {
-	return one[tx.DaySettlement](v, dayKey(nil, rangeSettlement, day))
+	return one[tx.DaySettlement](&v.reader, dayKey(nil, rangeSettlement, day))
 }
 
 // Trades lists a day's trades in the order of settlement.
@@ -38,7 +38,7 @@ func (v *View) Trades(day tx.Day, after string, limit int) ([]tx.TradeRecord, in
 
 // Session is a bidding session.
 func (v *View) Session(name string) (tx.BiddingSession, bool, error) {
-	return one[tx.BiddingSession](v, keyOf1(nil, rangeSession, name))
+	return one[tx.BiddingSession](&v.reader, keyOf1(nil, rangeSession, name))
 }
 
 // Lots lists issues in order of their numbers, for one entity (received or held at
@@ -51,7 +51,7 @@ func (v *View) Lots(entity, instrument, after string, limit int) ([]tx.Lot, int,
 
 // Allocation is what an entity was allocated of a vintage; false: nothing.
 func (v *View) Allocation(entity, instrument string) (tx.Allocation, bool, error) {
-	return one[tx.Allocation](v, keyOf2(nil, rangeAllocation, entity, instrument))
+	return one[tx.Allocation](&v.reader, keyOf2(nil, rangeAllocation, entity, instrument))
 }
 
 // Verifications lists a year's verified emissions by entity, of one unless it is
@@ -85,22 +85,6 @@ func (v *View) Cancellations(owner, after string, limit int) ([]tx.Cancellation,
 // Reductions lists the batches of CCER.
 func (v *View) Reductions(after string, limit int) ([]tx.Reduction, int, string, error) {
 	return records(v, []byte{rangeReduction}, after, limit, func(*tx.Reduction) bool { return true })
-}
-
-// ReductionHoldings lists holdings of CCER by party and batch, of one party unless
-// it is empty. Those that came down to nothing are listed too.
-func (v *View) ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, int, string, error) {
-	p := page[tx.ReductionHolding]{after: after, limit: limit}
-	var err error
-	for key, value := range v.each([]byte{rangeCCER}, &err) {
-		holder, batch := cutKey(string(key))
-		if of(party, holder) {
-			p.add(string(key), func() tx.ReductionHolding {
-				return tx.ReductionHolding{Party: holder, Batch: batch, Tonnes: tx.Tonnes(number(value))}
-			})
-		}
-	}
-	return p.result(err)
 }
 
 // Prepared lists prepared transactions by id, of one party unless it is empty.
