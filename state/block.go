@@ -3,10 +3,12 @@ package state
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"hash"
 	"io"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -25,10 +27,7 @@ func runningHash(previous tx.ID, block []byte, writes []*cell) tx.ID {
 	h := sha256.New()
 	var b []byte
 	for _, c := range writes {
-		b = binary.AppendUvarint(append(b, putTag), uint64(len(c.key)))
-		b = append(b, c.key...)
-		b = binary.AppendUvarint(b, uint64(len(c.value)))
-		b = append(b, c.value...)
+		b = proof.AppendPut(append(b, putTag), c.key, c.value)
 		if len(b) > arenaBytes {
 			b = write(h, b)[:0]
 		}
@@ -57,19 +56,58 @@ type work struct {
 	rejection []error
 }
 
+// changes are what a block leaves, ready for its batch.
+type changes struct {
+	writes   []*cell // in order of key
+	local    []put
+	outcomes []outcome
+	trace    []byte
+	next     position
+}
+
+// outcome is an entry of the log, encoded once.
+type outcome struct {
+	record *tx.OutcomeRecord
+	raw    []byte
+	leaf   proof.Hash
+}
+
+// outcome encodes a record into the arena.
+func (o *overlay) outcome(r *tx.OutcomeRecord) outcome {
+	n := r.Size()
+	if n > tx.MaxRecordBytes {
+		panic(fmt.Sprintf("state: an outcome record of %d bytes", n))
+	}
+	raw := o.room(n)
+	if _, err := r.MarshalToSizedBuffer(raw); err != nil {
+		panic(fmt.Sprintf("state: encode an outcome record: %v", err))
+	}
+	return outcome{r, raw, proof.LeafHash(raw)}
+}
+
 // execute runs a block over the exec's overlay. It writes nothing to disk. The
-// records share memory with the receipts.
-func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, records []*tx.OutcomeRecord, trace []byte) {
+// outcomes share memory with the receipts.
+func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes []outcome, trace []byte) {
 	x.height, x.version, x.logSize = now.height+1, x.facts.version, now.size
 	before := x.facts
+	record := func(raw []byte, r *tx.Receipt) outcome {
+		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r}
+		if w.block != nil && len(outcomes) == 0 {
+			o.Head = w.block.Head()
+		}
+		return x.outcome(o)
+	}
 	if w.block != nil {
 		x.facts.time = x.chain.tick(x.facts.time, w.block.Stamp)
 		receipts = make([]tx.Receipt, len(w.verified))
 		trace = make([]byte, 0, 8*len(w.verified))
 		for i := range w.verified {
+			r, raw := &receipts[i], w.block.Transactions[i]
 			var recorded bool
-			if receipts[i], recorded = x.run(w.verified[i], w.rejection[i], w.block.Transactions[i], len(records)); recorded {
-				records = append(records, &tx.OutcomeRecord{Transaction: w.block.Transactions[i], Receipt: &receipts[i]})
+			if *r, recorded = x.run(w.verified[i], w.rejection[i], raw, len(outcomes)); recorded {
+				o := record(raw, r)
+				x.intoStatements(r.Party, r.Index, o.leaf)
+				outcomes = append(outcomes, o)
 				trace = binary.BigEndian.AppendUint64(trace, x.trace.Sum64())
 			}
 		}
@@ -79,16 +117,27 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, records [
 		x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
 	}
 	x.accounts.blockEnds()
-	if len(records) == 0 {
-		records = []*tx.OutcomeRecord{new(tx.OutcomeRecord)}
+	if len(outcomes) == 0 {
+		outcomes = append(outcomes, record(nil, nil))
 	}
-	for _, r := range records {
-		r.Height, r.PreviousHash = x.height, now.hash[:]
+	return receipts, outcomes, trace
+}
+
+// history is what the history keeps of a block's bytes, and the running hash
+// covers.
+func (w *work) history(outcomes []outcome) []byte {
+	if w.block != nil && (len(w.block.Transactions) == 0 || outcomes[0].record.Receipt != nil && len(outcomes) == len(w.block.Transactions)) {
+		return w.entry.Block
 	}
-	if w.block != nil {
-		records[0].Head = w.block.Head()
+	records := make([]*tx.OutcomeRecord, len(outcomes))
+	for i := range outcomes {
+		records[i] = outcomes[i].record
 	}
-	return receipts, records, trace
+	b, err := historyBlock(records)
+	if err != nil {
+		panic(fmt.Sprintf("state: the records of block %d: %v", records[0].Height, err))
+	}
+	return b
 }
 
 // historyBlock is the block that the history keeps, and the running hash covers:
@@ -109,33 +158,32 @@ const tracedBlocks = 1000
 // log and their tree as well. The applied index travels with the balances: a
 // crash before it reaches the disk loses both and Raft's log replays the block;
 // after it the entry is skipped.
-func (l *Ledger) fill(b *pebble.Batch, writes []*cell, next *position, records []*tx.OutcomeRecord, trace []byte) error {
-	for _, c := range writes {
-		d := b.SetDeferred(len(c.key), len(c.value))
-		copy(d.Key, c.key)
-		copy(d.Value, c.value)
+func (l *Ledger) fill(b *pebble.Batch, c *changes) error {
+	for _, w := range c.writes {
+		d := b.SetDeferred(len(w.key), len(w.value))
+		copy(d.Key, w.key)
+		copy(d.Value, w.value)
 		if err := d.Finish(); err != nil {
 			return err
 		}
-		if versioned(c.key[0]) {
-			if err := putVersion(b, c.key, next.height, c.value); err != nil {
+		if versioned(w.key[0]) {
+			if err := putVersion(b, w.key, c.next.height, w.value); err != nil {
 				return err
 			}
 		}
 	}
-	if err := l.log.fill(b, records); err != nil {
+	if err := l.log.fill(b, c.outcomes); err != nil {
 		return err
 	}
-	h := next.height
-	end := blockEnd{hash: next.hash, size: next.size, time: next.facts.time}
-	local := []struct{ key, value []byte }{
-		{heightKey(localEnd, h), end.encode()},
-		{heightKey(localTrace, h), trace},
-		{[]byte{localHead}, appendNumbers(nil, int64(h))},
-		{[]byte{localApplied}, appendNumbers(nil, int64(next.index))},
-	}
-	for _, l := range local {
-		if err := b.Set(l.key, l.value, nil); err != nil {
+	h := c.next.height
+	end := blockEnd{hash: c.next.hash, size: c.next.size, time: c.next.facts.time}
+	for _, p := range append(c.local,
+		put{heightKey(localEnd, h), end.encode()},
+		put{heightKey(localTrace, h), c.trace},
+		put{[]byte{localHead}, appendNumbers(nil, int64(h))},
+		put{[]byte{localApplied}, appendNumbers(nil, int64(c.next.index))},
+	) {
+		if err := b.Set(p.key, p.value, nil); err != nil {
 			return err
 		}
 	}

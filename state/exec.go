@@ -30,6 +30,10 @@ type exec struct {
 	dayOf tx.Instant
 
 	accounts accountCache
+
+	// Buffers of intoStatements.
+	touched []touch
+	entry   []byte
 }
 
 func newExec(c *chain, store pebble.Reader, f facts) *exec {

@@ -33,7 +33,7 @@ func (l *Ledger) found() (err error) {
 	l.now = position{hash: runningHash(tx.ID(l.chain.Hash), nil, writes), size: 1, facts: x.facts}
 	b := l.db.NewBatch()
 	err = errors.Join(
-		l.fill(b, writes, &l.now, []*tx.OutcomeRecord{tx.FoundingRecord(tx.Domain(l.chain.Hash))}, nil),
+		l.fill(b, &changes{writes: writes, next: l.now, outcomes: []outcome{x.outcome(tx.FoundingRecord(tx.Domain(l.chain.Hash)))}}),
 		b.Set([]byte{localFormat}, appendNumbers(nil, formatVersion), nil),
 		b.Set([]byte{localGenesis}, l.chain.Hash[:], nil),
 	)

@@ -62,18 +62,20 @@ const (
 	rangeNetSales     byte = 0x2e // year, party 0 instrument → sold, bought
 	rangeCarriedOver  byte = 0x2f // party → tonnes applied for and not refused, 8 bytes
 	rangeReceivable   byte = 0x30 // party 0 instrument → tonnes, 8 bytes
+	rangeStatement    byte = 0x31 // party → size of its statement, 8 bytes, head
 
-	localRanges   byte = 0x80
-	localFormat   byte = 0x80 // → format of the key space, 8 bytes
-	localGenesis  byte = 0x81 // → genesis hash
-	localApplied  byte = 0x82 // → Raft index of the newest applied entry, 8 bytes
-	localHead     byte = 0x83 // → height, 8 bytes
-	localEntry    byte = 0x84 // index → tx.OutcomeRecord
-	localEnd      byte = 0x85 // height → blockEnd
-	localTrace    byte = 0x86 // height → xxhash of each transaction's writes
-	localNode     byte = 0x87 // level, 1 byte, index, 8 bytes → node of the log's tree
-	localVersion  byte = 0x88 // length of the key, 2 bytes, key, height → the record after that block
-	formatVersion      = 2
+	localRanges    byte = 0x80
+	localFormat    byte = 0x80 // → format of the key space, 8 bytes
+	localGenesis   byte = 0x81 // → genesis hash
+	localApplied   byte = 0x82 // → Raft index of the newest applied entry, 8 bytes
+	localHead      byte = 0x83 // → height, 8 bytes
+	localEntry     byte = 0x84 // index → tx.OutcomeRecord
+	localEnd       byte = 0x85 // height → blockEnd
+	localTrace     byte = 0x86 // height → xxhash of each transaction's writes
+	localNode      byte = 0x87 // level, 1 byte, index, 8 bytes → node of the log's tree
+	localVersion   byte = 0x88 // length of the key, 2 bytes, key, height → the record after that block
+	localStatement byte = 0x89 // party 0 number of the entry, 8 bytes, from 1 → index of the log, puts
+	formatVersion       = 2
 )
 
 // Every function of this file appends to b, so that a hot path brings its own

@@ -232,16 +232,11 @@ func (l *Ledger) applyOne(w *work) (a Applied, err error) {
 	}
 	defer recovered(&err)
 	defer l.x.reset()
-	receipts, records, trace := l.x.execute(w, &l.now)
-	block := w.entry.Block
-	if w.block == nil || len(w.block.Transactions) > 0 && (records[0].Receipt == nil || len(records) < len(w.block.Transactions)) {
-		if block, err = historyBlock(records); err != nil {
-			panic(fmt.Sprintf("state: the records of block %d: %v", l.now.height+1, err))
-		}
-	}
+	receipts, outcomes, trace := l.x.execute(w, &l.now)
 	writes := l.x.written()
-	next := position{l.now.height + 1, runningHash(l.now.hash, block, writes), l.now.size + uint64(len(records)), w.entry.Index, l.x.facts}
-	if err := l.commit(writes, records, next, trace); err != nil {
+	hash := runningHash(l.now.hash, w.history(outcomes), writes)
+	next := position{l.now.height + 1, hash, l.now.size + uint64(len(outcomes)), w.entry.Index, l.x.facts}
+	if err := l.commit(&changes{writes, l.x.local, outcomes, trace, next}); err != nil {
 		return a, err
 	}
 	return Applied{Height: next.height, Hash: next.hash, Time: next.facts.time, Receipts: receipts}, nil
@@ -249,21 +244,21 @@ func (l *Ledger) applyOne(w *work) (a Applied, err error) {
 
 // commit writes a block without waiting for the disk, since Raft's log is the
 // durable copy, and publishes where the ledger stands in the same moment.
-func (l *Ledger) commit(writes []*cell, records []*tx.OutcomeRecord, next position, trace []byte) error {
+func (l *Ledger) commit(c *changes) error {
 	b := l.db.NewBatch()
-	if err := l.fill(b, writes, &next, records, trace); err != nil {
-		return errors.Join(fmt.Errorf("state: prepare block %d: %w", next.height, err), b.Close())
+	if err := l.fill(b, c); err != nil {
+		return errors.Join(fmt.Errorf("state: prepare block %d: %w", c.next.height, err), b.Close())
 	}
 	l.publish.Lock()
 	err := l.db.Commit(b, false)
 	if err == nil {
 		l.mu.Lock()
-		l.now = next
+		l.now = c.next
 		l.mu.Unlock()
 	}
 	l.publish.Unlock()
 	if err != nil {
-		return fmt.Errorf("state: write block %d: %w", next.height, err)
+		return fmt.Errorf("state: write block %d: %w", c.next.height, err)
 	}
 	if l.options.CheckConservation {
 		return l.mustConserve()

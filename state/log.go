@@ -31,30 +31,17 @@ func openLog(store pebble.Reader, size uint64, published bool) (*log, error) {
 	return &log{t, size}, nil
 }
 
-// fill appends records to the tree, and puts them and its nodes into a batch.
-func (l *log) fill(b *pebble.Batch, records []*tx.OutcomeRecord) (err error) {
-	for _, r := range records {
-		n := r.Size()
-		if n > tx.MaxRecordBytes {
-			panic(fmt.Sprintf("state: an outcome record of %d bytes", n))
+// fill appends entries to the tree, and puts them and its nodes into a batch.
+func (l *log) fill(b *pebble.Batch, entries []outcome) (err error) {
+	for i := range entries {
+		if err := b.Set(heightKey(localEntry, l.size), entries[i].raw, nil); err != nil {
+			return err
 		}
-		d := b.SetDeferred(9, n)
-		copy(d.Key, heightKey(localEntry, l.size))
 		l.size++
-		if _, err := r.MarshalToSizedBuffer(d.Value); err != nil {
-			return err
-		}
-		var leaf proof.Hash
-		if l.tree != nil {
-			leaf = proof.LeafHash(d.Value)
-		}
-		if err := d.Finish(); err != nil {
-			return err
-		}
 		if l.tree == nil {
 			continue
 		}
-		l.tree.Append(leaf, func(level uint, index uint64, h proof.Hash) {
+		l.tree.Append(entries[i].leaf, func(level uint, index uint64, h proof.Hash) {
 			if setErr := b.Set(nodeKey(level, index), h[:], nil); setErr != nil {
 				err = setErr
 			}

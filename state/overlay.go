@@ -32,6 +32,8 @@ type cell struct {
 	key   string
 	value []byte // nil: there is no such record
 	dirty bool   // to be written when the block is committed
+	// touched is set for the time in which intoStatements looks at the cell.
+	touched bool
 }
 
 func (c *cell) exists() bool { return c.value != nil }
@@ -61,11 +63,15 @@ type overlay struct {
 	slab   []cell
 	all    []*cell // every cell of the block, in the order of first use
 	undo   []undo  // of the transaction
+	local  []put   // this node's own records of the block, not hashed
 	arena  []byte
 	keyBuf [256]byte
 	// trace hashes the writes of the transaction in their order.
 	trace xxhash.Digest
 }
+
+// put is a record on its way to the store.
+type put struct{ key, value []byte }
 
 const (
 	slabCells  = 512
@@ -80,6 +86,8 @@ func newOverlay(store pebble.Reader) *overlay {
 func (o *overlay) reset() {
 	clear(o.cells)
 	clear(o.all)
+	clear(o.local)
+	o.local = o.local[:0]
 	o.all, o.slab, o.arena, o.undo = o.all[:0], nil, nil, o.undo[:0]
 }
 

@@ -19,7 +19,7 @@ var ErrNoHeight = errors.New("state: the ledger has no block of that height or t
 // state proofs are about.
 func chosen(r byte) bool {
 	switch r {
-	case rangeParty, rangeHolding, rangeMoney, rangeObligation, rangeValidators, rangeCCER, rangeReceivable:
+	case rangeParty, rangeHolding, rangeMoney, rangeObligation, rangeValidators, rangeCCER, rangeReceivable, rangeStatement:
 		return true
 	}
 	return false
