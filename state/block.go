@@ -88,7 +88,7 @@ func (o *overlay) outcome(r *tx.OutcomeRecord) outcome {
 // execute runs a block over the exec's overlay. It writes nothing to disk. The
 // outcomes share memory with the receipts.
 func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes []outcome, trace []byte) {
-	x.height, x.version, x.logSize = now.height+1, x.facts.version, now.size
+	x.height, x.version, x.logSize, x.closed = now.height+1, x.facts.version, now.size, 0
 	before := x.facts
 	record := func(raw []byte, r *tx.Receipt) outcome {
 		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r}
@@ -115,6 +115,9 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 	x.begin()
 	if x.facts != before {
 		x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
+	}
+	if x.closed != 0 {
+		x.endEpoch()
 	}
 	x.accounts.blockEnds()
 	if len(outcomes) == 0 {

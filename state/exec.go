@@ -17,6 +17,8 @@ type exec struct {
 	height  uint64
 	// logSize is the size of the log before this block.
 	logSize uint64
+	// closed is the business day that this block closed, 0 for none.
+	closed tx.Day
 
 	// Of the transaction that runs:
 	asker account
@@ -51,18 +53,19 @@ func (x *exec) today() tx.Day {
 
 // saved is what a rollback restores beside the overlay.
 type saved struct {
-	facts facts
-	dirty bool
+	facts  facts
+	closed tx.Day
+	dirty  bool
 }
 
 func (x *exec) save() saved {
 	x.begin()
-	return saved{x.facts, x.accounts.dirty}
+	return saved{x.facts, x.closed, x.accounts.dirty}
 }
 
 func (x *exec) restore(s saved) {
 	x.rollBack()
-	x.facts = s.facts
+	x.facts, x.closed = s.facts, s.closed
 	// A key or an account that the transaction made is gone again; what the
 	// cache would say of it was never asked.
 	x.accounts.dirty = s.dirty

@@ -63,6 +63,7 @@ const (
 	rangeCarriedOver  byte = 0x2f // party → tonnes applied for and not refused, 8 bytes
 	rangeReceivable   byte = 0x30 // party 0 instrument → tonnes, 8 bytes
 	rangeStatement    byte = 0x31 // party → size of its statement, 8 bytes, head
+	rangeEpoch        byte = 0x32 // height → day, 4 bytes, number of records, 8 bytes, root
 
 	localRanges    byte = 0x80
 	localFormat    byte = 0x80 // → format of the key space, 8 bytes

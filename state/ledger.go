@@ -67,6 +67,7 @@ type Ledger struct {
 	x        *exec
 	log      *log
 	failed   error // of Apply, for good
+	proven   proven
 
 	// publish makes a batch and the position that it leaves one step for those
 	// who open a view. It is held while the disk works; mu never is, so that a

@@ -125,7 +125,7 @@ func (x *exec) closeDay(o *tx.CloseDay) *tx.Rejection {
 	b.Closed = true
 	x.setMessage(c, &b)
 	x.settle(o.Day)
-	x.facts.openDay = 0
+	x.facts.openDay, x.closed = 0, o.Day
 	return nil
 }
 

@@ -15,15 +15,11 @@ import (
 // ErrNoHeight: the ledger has no such height yet, or had none at that time.
 var ErrNoHeight = errors.New("state: the ledger has no block of that height or time")
 
-// chosen reports whether a range is one that people ask of with a date, and that
-// state proofs are about.
-func chosen(r byte) bool {
-	switch r {
-	case rangeParty, rangeHolding, rangeMoney, rangeObligation, rangeValidators, rangeCCER, rangeReceivable, rangeStatement:
-		return true
-	}
-	return false
-}
+// chosenRanges are those that people ask of with a date, and that state proofs are
+// about, in order. Another one is ledger-changing.
+var chosenRanges = []byte{rangeParty, rangeHolding, rangeMoney, rangeObligation, rangeValidators, rangeCCER, rangeReceivable, rangeStatement}
+
+func chosen(r byte) bool { return bytes.IndexByte(chosenRanges, r) >= 0 }
 
 // versioned reports whether every block's value of a range's records is kept:
 // of the chosen ones, and of what their queries read beside them.

@@ -102,13 +102,18 @@ func TestPast(t *testing.T) {
 	defer func() { s.close() }()
 	s.remember()
 	var times []tx.Instant
+	copies := 0
 	entries := entriesOf(blocks)
 	for done := 0; done < len(entries); {
 		a, err := s.ledger.Apply(entries[done : done+1])
 		s.must(err)
 		s.remember()
 		times, done = append(times, a[0].Time), done+1
-		if r.IntN(20) == 0 { // a power cut, and the log from where it left the ledger
+		switch r.IntN(15) {
+		case 0, 1, 2: // what is in a checkpoint survives
+			s.must(s.ledger.Checkpoint(fmt.Sprintf("copy-%d", copies)))
+			copies++
+		case 3: // a power cut, and the log from where it left the ledger
 			after := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: r})
 			closeLedger(t, s.ledger)
 			fs = after

@@ -54,40 +54,49 @@ func one[M any, P interface {
 // are good until the next step. A failure of the store ends it and is in *err.
 func (r *reader) each(prefix []byte, err *error) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
-		if scanErr := r.scan(prefix, yield); scanErr != nil {
+		cut := func(key, value []byte) bool { return yield(key[len(prefix):], value) }
+		read := scan
+		if r.past {
+			read = r.scanPast
+		}
+		if scanErr := read(r.store, prefix, cut); scanErr != nil {
 			*err = fmt.Errorf("state: read the records %x…: %w", prefix, scanErr)
 		}
 	}
 }
 
-// scan walks over the records as they are: a key is never deleted, so that every
-// key of the past is among them.
-func (r *reader) scan(prefix []byte, yield func(key, value []byte) bool) (err error) {
-	i, err := r.store.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+// scan walks over the records whose keys begin with prefix until yield says no.
+func scan(store pebble.Reader, prefix []byte, yield func(key, value []byte) bool) (err error) {
+	i, err := store.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	var old *versions
-	if r.past {
-		if old, err = r.openVersions(); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, old.close()) }()
-	}
 	for ok := i.First(); ok; ok = i.Next() {
-		value, valueErr := i.ValueAndErr()
-		if valueErr == nil && r.past {
-			value, valueErr = old.newest(i.Key())
-		}
-		if valueErr != nil {
-			return valueErr
-		}
-		if value != nil && !yield(i.Key()[len(prefix):], value) {
-			return nil
+		if value, err := i.ValueAndErr(); err != nil || !yield(i.Key(), value) {
+			return err
 		}
 	}
 	return nil
+}
+
+// scanPast is scan in the past: a key is never deleted, so that every key of the
+// past is among today's.
+func (r *reader) scanPast(store pebble.Reader, prefix []byte, yield func(key, value []byte) bool) (err error) {
+	old, err := r.openVersions()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, old.close()) }()
+	var oldErr error
+	err = scan(store, prefix, func(key, _ []byte) bool {
+		var value []byte
+		if value, oldErr = old.newest(key); oldErr != nil {
+			return false
+		}
+		return value == nil || yield(key, value)
+	})
+	return errors.Join(err, oldErr)
 }
 
 // page collects a list: what lies after the cursor, up to a limit.

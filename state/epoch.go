@@ -1,0 +1,207 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+
+	"carbonledger/tx"
+	"carbonledger/tx/proof"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Epoch is a block that closed a business day, with the root of the state that it
+// left: the tree of proof.BuildStateTree over all records of the chosen ranges.
+type Epoch struct {
+	Height  uint64
+	Day     tx.Day // that it closed; the last one of several
+	Records uint64
+	Root    proof.Hash
+}
+
+const epochBytes = 4 + 8 + len(proof.Hash{})
+
+func (e *Epoch) encode() []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(e.Day))
+	return append(binary.BigEndian.AppendUint64(b, e.Records), e.Root[:]...)
+}
+
+// decodeEpoch reads a record whose key ends with height.
+func decodeEpoch(height, b []byte) Epoch {
+	if len(b) != epochBytes {
+		panic(fmt.Sprintf("state: an epoch's record has %d bytes", len(b)))
+	}
+	return Epoch{
+		Height: binary.BigEndian.Uint64(height), Day: tx.Day(binary.BigEndian.Uint32(b)),
+		Records: binary.BigEndian.Uint64(b[4:]), Root: proof.Hash(b[12:]),
+	}
+}
+
+// endEpoch writes the root of the state that the block leaves. It reads every
+// chosen record, which once a business day costs less than keeping them in memory
+// and in step with the store.
+func (x *exec) endEpoch() {
+	e := Epoch{Day: x.closed}
+	var scanErr error
+	tree, err := proof.BuildStateTree(func(yield func([]byte, proof.Hash) bool) {
+		scanErr = x.eachChosen(func(key, value []byte) bool {
+			e.Records++
+			return yield(key, sha256.Sum256(value))
+		})
+	})
+	if scanErr != nil {
+		panic(failure{fmt.Errorf("state: read the epoch: %w", scanErr)})
+	}
+	if err != nil {
+		panic(fmt.Sprintf("state: %v", err))
+	}
+	e.Root = tree.Root()
+	x.set(x.at(heightKey(rangeEpoch, x.height)), e.encode())
+}
+
+// eachChosen yields the records of the chosen ranges as the block leaves them, in
+// order of key: those of the store, and what the block wrote in place of them or
+// between them.
+func (x *exec) eachChosen(yield func(key, value []byte) bool) error {
+	written := x.written()
+	// next yields what the block wrote before a key, and whether also that key.
+	next := func(key []byte) (there, more bool) {
+		for len(written) > 0 && (key == nil || written[0].key <= string(key)) {
+			c := written[0]
+			written = written[1:]
+			if !chosen(c.key[0]) {
+				continue
+			}
+			there = c.key == string(key)
+			if !yield([]byte(c.key), c.value) {
+				return there, false
+			}
+		}
+		return there, true
+	}
+	for _, r := range chosenRanges {
+		more := true
+		err := scan(x.store, []byte{r}, func(key, value []byte) bool {
+			var there bool
+			if there, more = next(key); more && !there {
+				more = yield(key, value)
+			}
+			return more
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+	next(nil)
+	return nil
+}
+
+// Epochs lists epochs above a height, up to a limit.
+func (v *View) Epochs(after uint64, limit int) (all []Epoch, err error) {
+	i, err := v.store.NewIter(&pebble.IterOptions{LowerBound: append(heightKey(rangeEpoch, after), 0), UpperBound: []byte{rangeEpoch + 1}})
+	if err != nil {
+		return nil, fmt.Errorf("state: read the epochs: %w", err)
+	}
+	for ok := i.First(); ok && len(all) < limit; ok = i.Next() {
+		b, err := i.ValueAndErr()
+		if err != nil {
+			break // Close returns it
+		}
+		all = append(all, decodeEpoch(i.Key()[1:], b))
+	}
+	if err := i.Close(); err != nil {
+		return nil, fmt.Errorf("state: read the epochs: %w", err)
+	}
+	return all, nil
+}
+
+// EpochAt is the newest epoch of a height or below it, false if there is none.
+func (v *View) EpochAt(height uint64) (e Epoch, ok bool, err error) {
+	i, err := v.store.NewIter(&pebble.IterOptions{LowerBound: []byte{rangeEpoch}, UpperBound: append(heightKey(rangeEpoch, height), 0)})
+	if err != nil {
+		return e, false, fmt.Errorf("state: read the epochs: %w", err)
+	}
+	if i.Last() {
+		if b, valueErr := i.ValueAndErr(); valueErr == nil { // else Close returns it
+			e, ok = decodeEpoch(i.Key()[1:], b), true
+		}
+	}
+	if err := i.Close(); err != nil {
+		return e, false, fmt.Errorf("state: read the epochs: %w", err)
+	}
+	return e, ok, nil
+}
+
+// ErrNoProof: there is no state proof of that record at that height.
+var ErrNoProof = errors.New("state: no state proof")
+
+// ProveState proves to the root of the epoch of a height what the record with a key
+// was, or that there was none: see proof.VerifyState. ErrNoProof is the error where
+// the height is no epoch's or the key is of no chosen range.
+func (v *View) ProveState(epoch uint64, key []byte) ([]byte, proof.Hash, error) {
+	if len(key) == 0 || !chosen(key[0]) {
+		return nil, proof.Hash{}, fmt.Errorf("%w: the key %.64x is of no range that epochs cover", ErrNoProof, key)
+	}
+	e, ok, err := v.EpochAt(epoch)
+	if err == nil && (!ok || e.Height != epoch) {
+		err = fmt.Errorf("%w: height %d closed no business day", ErrNoProof, epoch)
+	}
+	if err != nil {
+		return nil, proof.Hash{}, err
+	}
+	past, err := v.At(epoch)
+	if err != nil {
+		return nil, proof.Hash{}, err
+	}
+	tree, err := v.ledger.proven.of(&e, past)
+	if err != nil {
+		return nil, proof.Hash{}, err
+	}
+	b, err := tree.Prove(key, past.version)
+	return b, e.Root, err
+}
+
+// proven keeps the tree of the epoch that was last asked for: whoever asks for one
+// proof asks for more of the same day.
+type proven struct {
+	mu    sync.Mutex
+	epoch Epoch
+	tree  *proof.StateTree
+}
+
+func (p *proven) of(e *Epoch, past *Past) (*proof.StateTree, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tree != nil && p.epoch == *e {
+		return p.tree, nil
+	}
+	var scanErr error
+	tree, err := proof.BuildStateTree(past.chosen(&scanErr))
+	if err = errors.Join(scanErr, err); err != nil {
+		return nil, err
+	}
+	if root := tree.Root(); root != e.Root {
+		return nil, fmt.Errorf("state: the records of height %d have the root %x, the epoch %x: this store is damaged", e.Height, root, e.Root)
+	}
+	p.epoch, p.tree = *e, tree
+	return tree, nil
+}
+
+// chosen yields the keys and hashed values of all chosen records in order.
+func (r *reader) chosen(err *error) iter.Seq2[[]byte, proof.Hash] {
+	return func(yield func([]byte, proof.Hash) bool) {
+		var whole []byte
+		for _, of := range chosenRanges {
+			for key, value := range r.each([]byte{of}, err) {
+				whole = append(append(whole[:0], of), key...)
+				if !yield(whole, sha256.Sum256(value)) {
+					return
+				}
+			}
+		}
+	}
+}
