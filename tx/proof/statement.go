@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"io"
 )
 
 // statementTag begins what a statement's head hashes.
@@ -23,16 +22,13 @@ type StatementEntry struct {
 // bytes big endian ‖ e.Leaf ‖ SHA-256(e.Puts)). Whoever has a party's head from a
 // proven state, and entries that lead to it, has all of them.
 func StatementHead(head Hash, entries ...StatementEntry) Hash {
+	b := make([]byte, 0, len(statementTag)+8+3*len(head))
 	for i := range entries {
 		e := &entries[i]
 		puts := sha256.Sum256(e.Puts)
-		h := sha256.New()
-		_, _ = io.WriteString(h, statementTag)
-		_, _ = h.Write(head[:])
-		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, e.Index))
-		_, _ = h.Write(e.Leaf[:])
-		_, _ = h.Write(puts[:])
-		h.Sum(head[:0])
+		b = append(append(b[:0], statementTag...), head[:]...)
+		b = append(binary.BigEndian.AppendUint64(b, e.Index), e.Leaf[:]...)
+		head = sha256.Sum256(append(b, puts[:]...))
 	}
 	return head
 }
