@@ -284,6 +284,13 @@ func (s *run) compare(height uint64) {
 		r := &s.receipts[i]
 		reasons[r.Reason]++
 		got := verdict{r.Reason, r.Operation, r.Have, r.Want}
+		if r.Index == 0 {
+			// It came into a block, left no record, and is not in the history.
+			if !slices.Contains(inadmissible, r.Reason) || there[string(s.sent[i])] {
+				s.t.Errorf("%d/%d %s %s: %s, without a record", r.Height, r.Position, r.Party, r.Reference, got)
+			}
+			continue
+		}
 		if !there[string(s.sent[i])] {
 			s.t.Errorf("lost: %s of %s", r.Reference, r.Party)
 		}
