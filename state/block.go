@@ -89,11 +89,13 @@ func (o *overlay) outcome(r *tx.OutcomeRecord) outcome {
 // outcomes share memory with the receipts.
 func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes []outcome, trace []byte) {
 	x.height, x.version, x.logSize, x.closed = now.height+1, x.facts.version, now.size, 0
-	before := x.facts
+	before, root := x.facts, x.stateRoot(now.height)
 	record := func(raw []byte, r *tx.Receipt) outcome {
 		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r}
-		if w.block != nil && len(outcomes) == 0 {
-			o.Head = w.block.Head()
+		if len(outcomes) == 0 {
+			if o.StateRoot = root; w.block != nil {
+				o.Head = w.block.Head()
+			}
 		}
 		return x.outcome(o)
 	}

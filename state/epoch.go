@@ -63,6 +63,18 @@ func (x *exec) endEpoch() {
 	x.set(x.at(heightKey(rangeEpoch, x.height)), e.encode())
 }
 
+// stateRoot is the root that a block left, for the record behind it: there a
+// stranger finds it in the log. nil where the block closed no day.
+func (x *exec) stateRoot(height uint64) *tx.StateRoot {
+	key := heightKey(rangeEpoch, height)
+	c := x.at(key)
+	if !c.exists() {
+		return nil
+	}
+	e := decodeEpoch(key[1:], c.value)
+	return &tx.StateRoot{Height: e.Height, Day: e.Day, Records: e.Records, Root: e.Root[:]}
+}
+
 // eachChosen yields the records of the chosen ranges as the block leaves them, in
 // order of key: those of the store, and what the block wrote in place of them or
 // between them.
@@ -205,3 +217,16 @@ func (r *reader) chosen(err *error) iter.Seq2[[]byte, proof.Hash] {
 		}
 	}
 }
+
+// RootEntry is the index of the log's entry that names the root of an epoch: the
+// first one of the block behind it. ErrNoProof is the error while there is none.
+func (v *View) RootEntry(epoch uint64) (uint64, error) {
+	if epoch >= v.at.height {
+		return 0, fmt.Errorf("%w: the block behind height %d, which names its root, is not there yet", ErrNoProof, epoch)
+	}
+	return v.SizeAt(epoch)
+}
+
+// HoldingKey and StatementKey are keys of records that epochs cover.
+func HoldingKey(party, instrument string) []byte { return keyOf2(nil, rangeHolding, party, instrument) }
+func StatementKey(party string) []byte           { return keyOf1(nil, rangeStatement, party) }

@@ -29,6 +29,8 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 		return nil, fmt.Errorf("tx: an outcome record with a previous hash of %d bytes", len(r.PreviousHash))
 	case (r.Receipt == nil) != (len(r.Transaction) == 0):
 		return nil, fmt.Errorf("tx: an outcome record has a transaction and its receipt, or none of both")
+	case r.StateRoot != nil && (r.StateRoot.Height+1 != r.Height || len(r.StateRoot.Root) != 32 || r.Receipt != nil && r.Head == nil):
+		return nil, fmt.Errorf("tx: an outcome record with a state root of another place")
 	case r.Height == 0 && (r.Head != nil || r.Receipt != nil):
 		return nil, fmt.Errorf("tx: the founding's record has a block's content")
 	case r.Receipt != nil && (r.Receipt.Height != r.Height || (r.Receipt.Position == 0) != (r.Head != nil)):
