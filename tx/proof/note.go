@@ -170,13 +170,22 @@ func cosigner(text string) (v note.Verifier, key string, err error) {
 	if v, err = cosig.NewVerifierForCosignatureV1(text); err != nil {
 		return nil, "", err
 	}
-	_, rest, _ := strings.Cut(text, "+")
-	_, rest, _ = strings.Cut(rest, "+")
-	raw, err := base64.StdEncoding.DecodeString(rest)
-	if err != nil || raw[0] == typeEd25519 || vkey(v.Name(), raw[0], raw[1:]) != text {
+	kind, raw, ok := plain(text)
+	if !ok || kind == typeEd25519 {
 		return nil, "", fmt.Errorf("the key of %s is none of cosignatures, or has another id", v.Name())
 	}
-	return v, string(raw[1:]), nil
+	return v, string(raw), nil
+}
+
+// plain takes a key apart that is written as vkey does.
+func plain(text string) (kind byte, key []byte, ok bool) {
+	name, rest, _ := strings.Cut(text, "+")
+	_, rest, _ = strings.Cut(rest, "+")
+	raw, err := base64.StdEncoding.DecodeString(rest)
+	if err != nil || len(raw) == 0 || vkey(name, raw[0], raw[1:]) != text {
+		return 0, nil, false
+	}
+	return raw[0], raw[1:], true
 }
 
 // cosignature reads one that holds.

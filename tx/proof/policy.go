@@ -56,8 +56,13 @@ func ParsePolicy(text string) (*Policy, error) {
 func (p *Policy) line(words []string) (err error) {
 	switch kind, n := words[0], len(words); {
 	case kind == "log" && (n == 2 || n == 3) && p.log == nil:
-		p.log, err = note.NewVerifier(words[1])
-		return err
+		if p.log, err = note.NewVerifier(words[1]); err != nil {
+			return err
+		}
+		if _, _, ok := plain(words[1]); !ok {
+			return fmt.Errorf("the key of %s is not written as it must be", p.log.Name())
+		}
+		return nil
 	case kind == "witness" && (n == 3 || n == 4):
 		v, key, err := cosigner(words[2])
 		if err != nil {

@@ -114,6 +114,12 @@ func TestSignaturesHaveOneForm(t *testing.T) {
 	}
 }
 
+// capitalID writes a key's id in capital letters, which signed-note does not.
+func capitalID(vkey string) string {
+	part := strings.SplitN(vkey, "+", 3)
+	return part[0] + "+" + strings.ToUpper(part[1]) + "+" + part[2]
+}
+
 func TestPoliciesThatAreNone(t *testing.T) {
 	log, x, y := "log "+testLogVKey()+"\n", "witness x "+testVKey(a)+"\n", "witness y "+testVKey(b)+"\n"
 	for what, c := range map[string]struct{ text, want string }{
@@ -128,6 +134,7 @@ func TestPoliciesThatAreNone(t *testing.T) {
 		"a log with too much":              {strings.TrimSpace(log) + " https://x/ y\nquorum none\n", "is none of"},
 		"a log with a cosigner's key":      {"log " + testVKey(a) + "\nquorum none\n", "line 1: unknown verifier algorithm"},
 		"a log with another id":            {"log " + strings.Replace(testLogVKey(), "/chain+", "/chain2+", 1) + "\nquorum none\n", "line 1: invalid verifier hash"},
+		"a log's id in capitals":           {"log " + capitalID(testLogVKey()) + "\nquorum none\n", "line 1: the key of register.example/chain is not written"},
 		"a log with noise":                 {"log x\nquorum none\n", "line 1: malformed verifier id"},
 		"an unknown word":                  {log + "witnesses x\nquorum none\n", `line 2: "witnesses x" is none of`},
 		"a word in capitals":               {strings.Replace(log, "log", "LOG", 1) + "quorum none\n", "is none of"},
