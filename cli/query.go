@@ -201,12 +201,17 @@ func (q *querying) parties() *cobra.Command {
 }
 
 func (q *querying) holdings() *cobra.Command {
-	var instrument string
+	var instrument, at string
 	cmd := &cobra.Command{Use: "holdings [PARTY]", Short: "Allowances of a party; of every party for those who may", Args: cobra.MaximumNArgs(1)}
 	cmd.Flags().StringVar(&instrument, "instrument", "", "only this vintage")
+	cmd.Flags().StringVar(&at, "at", "", "as of a height, or of the end of a day")
 	columns := []string{"party", "instrument", "tonnes", "registry", "trading", "locked", "pending", "pledged", "frozen", "receivable", "brought_forward"}
 	return q.list(cmd, named, "holdings", columns, true, func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error) {
-		out, err := c.ListHoldings(ctx, &api.ListHoldingsRequest{Party: optional(args, 0), Instrument: instrument, Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight})
+		w, err := parseWhen("at", at)
+		if err != nil {
+			return api.Page{}, err
+		}
+		out, err := c.ListHoldings(ctx, &api.ListHoldingsRequest{Party: optional(args, 0), Instrument: instrument, Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight, AtHeight: w.height, AtTime: w.time})
 		if err != nil {
 			return api.Page{}, err
 		}
@@ -218,10 +223,16 @@ func (q *querying) holdings() *cobra.Command {
 }
 
 func (q *querying) money() *cobra.Command {
+	var at string
 	cmd := &cobra.Command{Use: "money [PARTY]", Short: "Money of a party; of every party for those who may", Args: cobra.MaximumNArgs(1)}
+	cmd.Flags().StringVar(&at, "at", "", "as of a height, or of the end of a day")
 	columns := []string{"party", "yuan", "locked_yuan", "proceeds_yuan", "brought_forward_yuan"}
 	return q.list(cmd, named, "money", columns, true, func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error) {
-		out, err := c.ListMoney(ctx, &api.ListMoneyRequest{Party: optional(args, 0), Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight})
+		w, err := parseWhen("at", at)
+		if err != nil {
+			return api.Page{}, err
+		}
+		out, err := c.ListMoney(ctx, &api.ListMoneyRequest{Party: optional(args, 0), Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight, AtHeight: w.height, AtTime: w.time})
 		if err != nil {
 			return api.Page{}, err
 		}

@@ -230,3 +230,53 @@ func (v *View) RootEntry(epoch uint64) (uint64, error) {
 // HoldingKey and StatementKey are keys of records that epochs cover.
 func HoldingKey(party, instrument string) []byte { return keyOf2(nil, rangeHolding, party, instrument) }
 func StatementKey(party string) []byte           { return keyOf1(nil, rangeStatement, party) }
+
+// EpochHeight is the height of the newest epoch at or below a height; ErrNoProof
+// where there is none.
+func (v *View) EpochHeight(height uint64) (uint64, error) {
+	e, ok, err := v.EpochAt(height)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: no business day was closed up to height %d", ErrNoProof, height)
+	}
+	return e.Height, err
+}
+
+// ProveHolding and ProveStatement prove what a party held, or how its statement
+// stood, in an epoch. They return the record's key and its proof.
+func (v *View) ProveHolding(epoch uint64, party, instrument string) (key, file []byte, err error) {
+	key = HoldingKey(party, instrument)
+	file, _, err = v.ProveState(epoch, key)
+	return key, file, err
+}
+
+func (v *View) ProveStatement(epoch uint64, party string) (key, file []byte, err error) {
+	key = StatementKey(party)
+	file, _, err = v.ProveState(epoch, key)
+	return key, file, err
+}
+
+// HoldingsAt, MoneyAt and StatementAt answer as of a height that the view has.
+func (v *View) HoldingsAt(height uint64, party, instrument, after string, limit int) ([]tx.Holding, int, string, error) {
+	p, err := v.At(height)
+	if err != nil {
+		return nil, 0, "", err
+	}
+	return p.Holdings(party, instrument, after, limit)
+}
+
+func (v *View) MoneyAt(height uint64, party, after string, limit int) ([]tx.Money, int, string, error) {
+	p, err := v.At(height)
+	if err != nil {
+		return nil, 0, "", err
+	}
+	return p.Money(party, after, limit)
+}
+
+func (v *View) StatementAt(height uint64, party string, after uint64, limit int) (size uint64, entries []proof.StatementEntry, err error) {
+	p, err := v.At(height)
+	if err != nil {
+		return 0, nil, err
+	}
+	s, err := p.Statement(party, after, limit)
+	return s.Size, s.Entries, err
+}

@@ -46,6 +46,20 @@ type View interface {
 	Party(id string) (tx.Party, bool, error)
 	Parties(role tx.Role, region, after string, limit int) (items []tx.Party, total int, next string, err error)
 	Holdings(party, instrument, after string, limit int) ([]tx.Holding, int, string, error)
+	// As of a height up to the view's.
+	HoldingsAt(height uint64, party, instrument, after string, limit int) ([]tx.Holding, int, string, error)
+	MoneyAt(height uint64, party, after string, limit int) ([]tx.Money, int, string, error)
+	StatementAt(height uint64, party string, after uint64, limit int) (size uint64, entries []proof.StatementEntry, err error)
+	// HeightAt is the newest height whose ledger time is not after an instant.
+	HeightAt(at tx.Instant) (uint64, error)
+	// EpochHeight is the newest height at or below one that closed a business day;
+	// ProveHolding and ProveStatement prove records of such a height, and RootEntry
+	// is the log's entry that names its root.
+	EpochHeight(height uint64) (uint64, error)
+	ProveHolding(epoch uint64, party, instrument string) (key, proof []byte, err error)
+	ProveStatement(epoch uint64, party string) (key, proof []byte, err error)
+	RootEntry(epoch uint64) (uint64, error)
+	Entries(from, to uint64, take func(index uint64, entry []byte) error) error
 	Money(party, after string, limit int) ([]tx.Money, int, string, error)
 	Receipt(id tx.ID) (tx.Receipt, bool, error)
 	Transaction(id tx.ID) ([]byte, bool, error)

@@ -18,7 +18,7 @@ import (
 
 // restricted are the methods whose requests are signed.
 var restricted = map[string]bool{
-	"GetTransaction": true, "GetProof": true, "ListHoldings": true, "ListMoney": true, "GetOrder": true, "Blocks": true, "ListTrades": true,
+	"GetTransaction": true, "GetProof": true, "GetStateProof": true, "ListStatement": true, "ListHoldings": true, "ListMoney": true, "GetOrder": true, "Blocks": true, "ListTrades": true,
 	"ListLots": true, "GetAllocation": true, "ListVerifications": true, "ListApplications": true, "ListReductionHoldings": true,
 	"ListPrepared": true, "ListFreezes": true, "ListPledges": true, "GetCarryOver": true, "ListRisks": true,
 	"GetPenalty": true,
@@ -145,6 +145,17 @@ func (c *Client) GetReceipt(ctx context.Context, in *GetReceiptRequest) (*GetRec
 // institution. What it proves is for the caller to verify.
 func (c *Client) GetProof(ctx context.Context, in *GetProofRequest) (*GetProofResponse, error) {
 	return ask(ctx, c, "GetProof", in, LedgerClient.GetProof)
+}
+
+// GetStateProof fetches the proof of a holding or of a statement's state. What it
+// proves is for the caller to verify.
+func (c *Client) GetStateProof(ctx context.Context, in *GetStateProofRequest) (*GetStateProofResponse, error) {
+	return ask(ctx, c, "GetStateProof", in, LedgerClient.GetStateProof)
+}
+
+// ListStatement fetches a part of a statement.
+func (c *Client) ListStatement(ctx context.Context, in *ListStatementRequest) (*ListStatementResponse, error) {
+	return ask(ctx, c, "ListStatement", in, LedgerClient.ListStatement)
 }
 
 // Check says what a transaction would answer now, without effect.

@@ -221,6 +221,14 @@ func (s service) ListHoldings(ctx context.Context, in *ListHoldingsRequest) (*Li
 		if err := who.may(v, in.Party); err != nil {
 			return nil, err
 		}
+		if in.AtHeight != 0 || in.AtTime != 0 {
+			at, err := asOf(v, in.AtHeight, in.AtTime)
+			if err != nil {
+				return nil, err
+			}
+			items, total, next, err := v.HoldingsAt(at, in.Party, in.Instrument, after, limit)
+			return &ListHoldingsResponse{Page: page(at, total, "ListHoldings", next), Holdings: items}, err
+		}
 		items, total, next, err := v.Holdings(in.Party, in.Instrument, after, limit)
 		return &ListHoldingsResponse{Page: page(h, total, "ListHoldings", next), Holdings: items}, err
 	})
@@ -239,6 +247,14 @@ func (s service) ListMoney(ctx context.Context, in *ListMoneyRequest) (*ListMone
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListMoneyResponse, error) {
 		if err := who.may(v, in.Party); err != nil {
 			return nil, err
+		}
+		if in.AtHeight != 0 || in.AtTime != 0 {
+			at, err := asOf(v, in.AtHeight, in.AtTime)
+			if err != nil {
+				return nil, err
+			}
+			items, total, next, err := v.MoneyAt(at, in.Party, after, limit)
+			return &ListMoneyResponse{Page: page(at, total, "ListMoney", next), Money: items}, err
 		}
 		items, total, next, err := v.Money(in.Party, after, limit)
 		return &ListMoneyResponse{Page: page(h, total, "ListMoney", next), Money: items}, err

@@ -1,0 +1,313 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"carbonledger/node/api"
+	"carbonledger/tx"
+	"carbonledger/tx/proof"
+
+	"github.com/spf13/cobra"
+)
+
+// when is a height, or the end of a day in UTC+8; zero for now.
+type when struct {
+	height uint64
+	time   tx.Instant
+}
+
+// parseWhen reads a height such as 4711, or a day such as 2025-06-30.
+func parseWhen(flag, s string) (w when, err error) {
+	if s == "" {
+		return w, nil
+	}
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil && n > 0 {
+		return when{height: n}, nil
+	}
+	day, err := tx.ParseDay(s)
+	if err != nil {
+		return w, usage(fmt.Errorf("--%s %q: use a height such as 4711, or a day such as 2025-06-30, of which the end counts", flag, s))
+	}
+	return when{time: day.Next().Start() - 1}, nil
+}
+
+func newProveCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "prove",
+		Short: "Prove what was held when a business day was closed, and check such proofs",
+	}
+	cmd.AddCommand(newProveHoldingCommand(g), newProveVerifyCommand(g))
+	return cmd
+}
+
+func newProveHoldingCommand(g *globals) *cobra.Command {
+	var at, out string
+	cmd := &cobra.Command{
+		Use:   "holding PARTY INSTRUMENT",
+		Short: "Fetch the proof of a holding, or that there was none",
+		Long: `Fetch the proof of what a party held when a business day was closed, the newest
+close at or before --at: an ICS-23 proof to the root of that day's state, and a
+receipt of the log's entry that names the root. It convinces without a network.
+
+It shows the holding: the node asks for the key of the party or of an institution.
+That there was no holding is proven to institutions and auditors alone, because the
+proof shows the records beside it.`,
+		Example: "  carbonledger prove holding plant CEA24 --at 2025-12-31 --party plant --key plant.key --out holding.proof",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w, err := parseWhen("at", at)
+			if err != nil {
+				return err
+			}
+			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
+				got, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: args[0], Instrument: args[1], AtHeight: w.height, AtTime: w.time})
+				if err != nil {
+					return err
+				}
+				if out != "" {
+					return writeNew(out, got.File, 0o600)
+				}
+				_, err = cmd.OutOrStdout().Write(got.File)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&at, "at", "", "height, or day of which the end counts (default: now)")
+	cmd.Flags().StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
+	return cmd
+}
+
+func newProveVerifyCommand(g *globals) *cobra.Command {
+	var policy string
+	cmd := &cobra.Command{
+		Use:     "verify FILE",
+		Short:   "Check the proof of a holding, without a network",
+		Example: "  carbonledger prove verify holding.proof --policy policy.txt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(policy)
+			if err != nil {
+				return err
+			}
+			b, err := readAtMost(args[0], proof.MaxStateReceiptBytes)
+			if err != nil {
+				return err
+			}
+			s, err := proof.ParseStateReceipt(b)
+			if err != nil {
+				return err
+			}
+			proven, err := s.Verify(p)
+			if err != nil {
+				return err
+			}
+			return printStateProven(cmd, g.json, proven)
+		},
+	}
+	cmd.Flags().StringVar(&policy, "policy", "", "file with the log's policy (tlog-policy)")
+	_ = cmd.MarkFlagRequired("policy")
+	return cmd
+}
+
+func printStateProven(cmd *cobra.Command, asJSON bool, p *proof.StateProven) error {
+	r := record{title: "state proof"}
+	r.add("verdict", "verified")
+	r.add("closed_day", p.Root.Day)
+	r.add("height", p.Root.Height)
+	r.add("log", p.Checkpoint.Origin)
+	r.add("cosigned_by", list(cosigners(p.Cosignatures)))
+	switch party, instrument, holding := proof.HoldingKey(p.Key); {
+	case holding && !p.Exists:
+		r.add("party", party)
+		r.add("instrument", instrument)
+		r.add("tonnes", "no holding")
+	case holding:
+		h, err := proof.DecodeHolding(p.Key, p.Value)
+		if err != nil {
+			return err
+		}
+		r.add("party", party)
+		r.add("instrument", instrument)
+		r.add("tonnes", h.Tonnes)
+		r.add("registry", h.RegistryAvailable)
+		r.add("trading", h.TradingAvailable)
+		r.add("locked", h.Locked)
+		r.add("pending", h.Pending)
+		r.add("pledged", h.Pledged)
+		r.add("frozen", h.Frozen)
+	default:
+		r.add("key", fmt.Sprintf("%x", p.Key))
+		r.add("value", fmt.Sprintf("%x", p.Value))
+	}
+	return r.print(cmd.OutOrStdout(), asJSON)
+}
+
+func newStatementCommand(g *globals) *cobra.Command {
+	var from, to, out string
+	cmd := &cobra.Command{
+		Use:   "statement PARTY",
+		Short: "Fetch a complete statement: every transaction that touched a party, none left out",
+		Long: `Fetch every recorded transaction that touched a party's account, between the closes
+of two business days: what it asked for, and what others did to it. The file holds the
+proofs of both ends, so that "statement verify" finds whatever is missing.`,
+		Example: "  carbonledger statement plant --from 2025-01-01 --to 2025-12-31 --party plant --key plant.key --out plant.statement",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			begin, err := parseWhen("from", from)
+			if err != nil {
+				return err
+			}
+			end, err := parseWhen("to", to)
+			if err != nil {
+				return err
+			}
+			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
+				s, err := fetchStatement(ctx, c, args[0], begin, end)
+				if err != nil {
+					return err
+				}
+				b, err := json.MarshalIndent(s, "", " ")
+				if err != nil {
+					return fmt.Errorf("encode the statement: %w", err)
+				}
+				if b = append(b, '\n'); out != "" {
+					return writeNew(out, b, 0o600)
+				}
+				_, err = cmd.OutOrStdout().Write(b)
+				return err
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", "height or day; the newest close before it is the beginning (default: the founding)")
+	f.StringVar(&to, "to", "", "height or day; the newest close at or before it is the end (default: now)")
+	f.StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
+	cmd.AddCommand(newStatementVerifyCommand(g))
+	return cmd
+}
+
+func fetchStatement(ctx context.Context, c *api.Client, party string, from, to when) (*proof.StatementFile, error) {
+	s := &proof.StatementFile{Party: party}
+	end, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: party, AtHeight: to.height, AtTime: to.time})
+	if err != nil {
+		return nil, err
+	}
+	s.To = string(end.File)
+	after := uint64(0)
+	if from != (when{}) {
+		if from.time != 0 {
+			from.time -= tx.Instant(24 * 60 * 60 * 1000) // before the day begins
+		} else if from.height--; from.height == 0 {
+			return nil, usage(errors.New("--from 1: leave it out for a statement from the beginning"))
+		}
+		begin, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: party, AtHeight: from.height, AtTime: from.time})
+		if err != nil {
+			return nil, fmt.Errorf("the beginning: %w", err)
+		}
+		s.From = string(begin.File)
+		size, err := c.ListStatement(ctx, &api.ListStatementRequest{Party: party, AtHeight: begin.Height, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		after = size.Size_
+	}
+	for {
+		got, err := c.ListStatement(ctx, &api.ListStatementRequest{Party: party, AtHeight: end.Height, After: after})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range got.Entries {
+			s.Entries = append(s.Entries, proof.Statement{Index: e.Index, Record: e.Record, Puts: e.Puts})
+		}
+		after += uint64(len(got.Entries))
+		if after >= got.Size_ {
+			return s, nil
+		}
+		if len(got.Entries) == 0 {
+			return nil, fmt.Errorf("the node gave %d of %d entries and no more: ask another one", after, got.Size_)
+		}
+	}
+}
+
+func newStatementVerifyCommand(g *globals) *cobra.Command {
+	var policy string
+	cmd := &cobra.Command{
+		Use:     "verify FILE",
+		Short:   "Check that nothing is missing from a statement, without a network, and print it",
+		Example: "  carbonledger statement verify plant.statement --policy policy.txt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := readPolicy(policy)
+			if err != nil {
+				return err
+			}
+			b, err := readAtMost(args[0], proof.MaxStatementFileBytes)
+			if err != nil {
+				return err
+			}
+			s, err := proof.ParseStatement(b)
+			if err != nil {
+				return err
+			}
+			proven, err := s.Verify(p)
+			if err != nil {
+				return err
+			}
+			return printStatement(cmd, g.json, s, proven)
+		},
+	}
+	cmd.Flags().StringVar(&policy, "policy", "", "file with the log's policy (tlog-policy)")
+	_ = cmd.MarkFlagRequired("policy")
+	return cmd
+}
+
+func printStatement(cmd *cobra.Command, asJSON bool, s *proof.StatementFile, p *proof.StatementProven) error {
+	r := record{title: "statement"}
+	r.add("verdict", "verified: nothing is missing")
+	r.add("party", p.Party)
+	if p.From != nil {
+		r.add("from_close_of", p.From.Root.Day)
+	}
+	r.add("to_close_of", p.To.Root.Day)
+	r.add("to_height", p.To.Root.Height)
+	r.add("entries_before", p.Before)
+	r.add("entries", len(p.Records))
+	t := table{name: "entries", columns: []string{"number", "index", "time", "by", "reference", "operations", "result", "holdings_after"}}
+	for i, one := range p.Records {
+		d, err := tx.Decode(one.Transaction)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		var operations, after []string
+		for k := range d.Body.Operations {
+			operations = append(operations, operationWord(&d.Body.Operations[k]))
+		}
+		puts, err := proof.DecodePuts(s.Entries[i].Puts)
+		if err != nil {
+			return err
+		}
+		for _, put := range puts {
+			if h, err := proof.DecodeHolding(put.Key, put.Value); err == nil {
+				after = append(after, fmt.Sprintf("%s %s", h.Instrument, h.Tonnes))
+			}
+		}
+		t.row(p.Before+uint64(i)+1, s.Entries[i].Index, one.Receipt.Time, one.Receipt.Party, one.Receipt.Reference, list(operations), one.Receipt.Reason.String(), list(after))
+	}
+	if asJSON {
+		items := make([]record, len(t.rows))
+		for i := range t.rows {
+			items[i] = record{names: t.columns, values: t.rows[i]}
+		}
+		r.add("list", items)
+		return r.print(cmd.OutOrStdout(), true)
+	}
+	if err := r.print(cmd.OutOrStdout(), false); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout())
+	return t.printRows(cmd.OutOrStdout())
+}
