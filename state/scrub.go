@@ -2,9 +2,11 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // CheckRecord compares what the ledger would answer about an entry of its log,
@@ -27,6 +29,54 @@ func (v *View) CheckRecord(r *tx.OutcomeRecord) error {
 	}
 	if !bytes.Equal(used, id[:]) {
 		return fmt.Errorf("state: the reference %q of %s does not lead to its transaction %s", r.Receipt.Reference, r.Receipt.Party, id)
+	}
+	return nil
+}
+
+// CheckState compares each record of the chosen ranges with its newest version,
+// and the versions with the root of the newest epoch, which is in the log.
+func (v *View) CheckState() (err error) {
+	past, err := v.At(v.at.height)
+	if err != nil {
+		return err
+	}
+	versions, err := past.openVersions()
+	if err != nil {
+		return fmt.Errorf("state: read the past: %w", err)
+	}
+	var differs error
+	for _, r := range chosenRanges {
+		for key, value := range v.each([]byte{r}, &err) {
+			whole := append([]byte{r}, key...)
+			newest, readErr := versions.newest(whole)
+			if readErr == nil && !bytes.Equal(newest, value) {
+				readErr = fmt.Errorf("state: the record %x is not the one that was written last", whole)
+			}
+			if differs = readErr; differs != nil {
+				break
+			}
+		}
+		if err != nil || differs != nil {
+			break
+		}
+	}
+	if err := errors.Join(err, differs, versions.close()); err != nil {
+		return err
+	}
+	e, ok, err := v.EpochAt(v.at.height)
+	if err != nil || !ok {
+		return err
+	}
+	if past, err = v.At(e.Height); err != nil {
+		return err
+	}
+	var scanErr error
+	tree, err := proof.BuildStateTree(past.chosen(&scanErr))
+	if err := errors.Join(scanErr, err); err != nil {
+		return err
+	}
+	if root := tree.Root(); root != e.Root {
+		return fmt.Errorf("state: the records of height %d have the root %x, the day's was %x", e.Height, root, e.Root)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (p *Publisher) forked(why string, evidence []byte) {
 
 // scrub re-reads the log in the background, bundle by bundle, for ever.
 func (p *Publisher) scrub() {
-	next := uint64(0)
+	next, checked := uint64(0), time.Time{}
 	for {
 		select {
 		case <-p.ctx.Done():
@@ -93,6 +93,10 @@ func (p *Publisher) scrub() {
 			p.mu.Lock()
 			p.passed = p.c.Now()
 			p.mu.Unlock()
+			if p.c.Now().Sub(checked) >= p.c.Timing.State {
+				checked = p.c.Now()
+				p.checkState(v)
+			}
 			next = 0 // a pass ends with the newest entry, the last tile need not be full
 		}
 		if err = p.scrubBundle(v, next, size); err == nil {
@@ -175,6 +179,20 @@ func (p *Publisher) scrubBundle(v *state.View, first, size uint64) error {
 	return p.checkIndex(v, first, width)
 }
 
+// checkState compares balances and the like with their past, and that with the
+// root of the newest day.
+func (p *Publisher) checkState(v *state.View) {
+	if err := v.CheckState(); err != nil {
+		p.trouble("the state here is damaged: " + err.Error())
+		p.c.Fail(stateDamage(err))
+	}
+}
+
+// stateDamage says what helps: state is made anew, not mended.
+func stateDamage(err error) error {
+	return fmt.Errorf("publish: the scrub found damage: %w: move the state directory away and start, it is made anew from a snapshot and the Raft log", err)
+}
+
 // checkIndex compares receipts and references with the entries that they follow
 // from. These are state, of which replicas must not differ: where they are wrong,
 // this replica stops, and its state is made anew.
@@ -185,7 +203,7 @@ func (p *Publisher) checkIndex(v *state.View, first uint64, width int) error {
 			return fmt.Errorf("publish: the entry %d: %w", index, err)
 		}
 		if err := v.CheckRecord(r); err != nil {
-			p.c.Fail(fmt.Errorf("publish: the scrub found damage: %w: move the state directory away and start, it is made anew from a snapshot and the Raft log", err))
+			p.c.Fail(stateDamage(err))
 			return err
 		}
 		return nil
