@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"carbonledger/cli/local"
+	"carbonledger/node/audit"
 	"carbonledger/tx"
 
 	"github.com/spf13/cobra"
@@ -44,11 +45,19 @@ type benchResult struct {
 	P99          float64 `json:"p99_ms"`
 	Transactions int     `json:"transactions"`
 	Cores        int     `json:"cores"`
+	// Log says whether a log was published meanwhile.
+	Log bool `json:"log"`
+	// Of an audit of the log from a copy on this machine, where one was asked for:
+	// signatures that it checked per second, cores ÷ cost of one signature in a
+	// batch, and the ratio.
+	AuditSignatures float64 `json:"audit_signatures_per_s,omitempty"`
+	AuditLimit      float64 `json:"audit_limit_per_s,omitempty"`
+	AuditRatio      float64 `json:"audit_ratio,omitempty"`
 }
 
 type benchOptions struct {
 	nodes, seconds, ops, workers, perRequest int
-	noLog                                    bool
+	noLog, audit                             bool
 }
 
 func newBenchCommand() *cobra.Command {
@@ -65,6 +74,9 @@ could verify if it did nothing else, measured in the same run.`,
 		Example: "  carbonledger bench --nodes 3 --seconds 10\n  carbonledger bench --nodes 3 --seconds 10 --ops 1000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.audit && o.noLog {
+				return usage(errors.New("--audit needs a log: leave --no-log out"))
+			}
 			if o.nodes < 1 || o.nodes > 9 || o.seconds < 1 || o.ops < 1 || o.ops > 2000 || o.workers < 1 || o.perRequest < 1 {
 				return usage(errors.New("use --nodes 1 to 9, --seconds from 1, --ops 1 to 2000, --workers and --per-request from 1"))
 			}
@@ -78,6 +90,7 @@ could verify if it did nothing else, measured in the same run.`,
 	f.IntVar(&o.seconds, "seconds", 10, "how long to submit")
 	f.IntVar(&o.ops, "ops", 1, "transfers under one signature")
 	f.BoolVar(&o.noLog, "no-log", false, "keep no tree and publish no checkpoints: to measure what these cost")
+	f.BoolVar(&o.audit, "audit", false, "then audit the log from a copy, with the validators stopped")
 	f.IntVar(&o.workers, "workers", 12, "requests at once")
 	f.IntVar(&o.perRequest, "per-request", 256, "transactions in a request, of one transfer each")
 	return cmd
@@ -110,13 +123,50 @@ func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err erro
 	}
 	result.Nodes, result.VerifyLimitPerSecond, result.Cores = o.nodes, limit, runtime.NumCPU()
 	result.OpsPerSecond = result.SignedTxPerSecond * float64(o.ops)
-	result.Ratio = result.SignedTxPerSecond / limit
+	result.Ratio, result.Log = result.SignedTxPerSecond/limit, !o.noLog
+	if o.audit {
+		if err := benchAudit(cmd, n, &result); err != nil {
+			return err
+		}
+	}
 	line, err := json.Marshal(result)
 	if err != nil {
 		return fmt.Errorf("encode the result: %w", err)
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
 	return err
+}
+
+// benchAudit audits the network's log: once over the network, which leaves a copy,
+// and then from that copy, with the validators stopped and everything in memory.
+func benchAudit(cmd *cobra.Command, n *localNetwork, result *benchResult) error {
+	policy, err := readPolicy(n.Policy)
+	if err != nil {
+		return err
+	}
+	a := auditing{token: n.Token}
+	logs, err := a.logs(&globals{timeout: submitPatience}, n.logURLs()[:1])
+	if err != nil {
+		return err
+	}
+	saved := filepath.Join(n.Dir, "copy")
+	o := audit.Options{Founding: n.Document.Founding(), Policy: policy, Save: saved, AtLeast: uint64(result.Transactions)}
+	if _, err := runAudit(cmd, logs, o); err != nil {
+		return err
+	}
+	n.stop()
+	if result.AuditLimit, err = verifyLimit(1); err != nil {
+		return err
+	}
+	o.Save, o.AtLeast = "", 0
+	began := time.Now()
+	report, err := runAudit(cmd, []audit.Log{audit.Directory(saved)}, o)
+	if err != nil {
+		return err
+	}
+	result.AuditSignatures = float64(report.Signatures) / time.Since(began).Seconds()
+	result.AuditRatio = result.AuditSignatures / result.AuditLimit
+	return nil
 }
 
 // benchEntities is how many parties transfer to one another.

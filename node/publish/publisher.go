@@ -34,14 +34,14 @@ type Timing struct {
 	Ask time.Duration
 	// Scrub is the pause between two bundles that are re-read.
 	Scrub time.Duration
-	// State is the least time between two comparisons of balances with their past.
+	// State is the least time between two readings of the whole store.
 	State time.Duration
 }
 
 // DefaultTiming is that of validators in several cities, LoopbackTiming that of
 // one machine.
 var (
-	DefaultTiming  = Timing{Interval: time.Second, Heartbeat: time.Minute, Ask: 2 * time.Second, Scrub: time.Second, State: 10 * time.Minute}
+	DefaultTiming  = Timing{Interval: time.Second, Heartbeat: time.Minute, Ask: 2 * time.Second, Scrub: time.Second, State: 6 * time.Hour}
 	LoopbackTiming = Timing{Interval: 250 * time.Millisecond, Heartbeat: 5 * time.Second, Ask: 2 * time.Second, Scrub: 20 * time.Millisecond, State: 30 * time.Second}
 )
 

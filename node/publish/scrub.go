@@ -179,10 +179,18 @@ func (p *Publisher) scrubBundle(v *state.View, first, size uint64) error {
 	return p.checkIndex(v, first, width)
 }
 
-// checkState compares balances and the like with their past, and that with the
-// root of the newest day.
+// checkState reads every record of the store, and with it the checksums of the
+// disk, compares balances and the like with their past, and that with the root of
+// the newest day.
 func (p *Publisher) checkState(v *state.View) {
-	if err := v.CheckState(); err != nil {
+	err := p.c.Ledger().Scrub()
+	if errors.Is(err, state.ErrClosed) {
+		return
+	}
+	if err == nil {
+		err = v.CheckState()
+	}
+	if err != nil {
 		p.trouble("the state here is damaged: " + err.Error())
 		p.c.Fail(stateDamage(err))
 	}

@@ -122,7 +122,7 @@ func TestDamagedFiles(t *testing.T) {
 	// What the start does not read is found when somebody reads it.
 	t.Run("state when read", func(t *testing.T) {
 		table := newest(t, stateDir(t, v), ".sst")
-		// The last eighth holds blocks, which only auditors read.
+		// The last eighth holds what nobody asks for; the node's own scrub reads it.
 		flip(t, table, -size(t, table)/8)
 		n.start(v)
 		awaitAnswer(t, v.name+" serves or has found the damage", func() (bool, error) {
