@@ -81,12 +81,18 @@ var (
 	descSnap    = prometheus.NewDesc("carbonledger_snapshot_bytes", "Size of the newest snapshot.", nil, nil)
 	descSnapAt  = prometheus.NewDesc("carbonledger_snapshot_timestamp_seconds", "When the newest snapshot was written, in seconds since 1970; absent before the first.", nil, nil)
 	descDisk    = prometheus.NewDesc("carbonledger_disk_free_bytes", "Free space below the data directory.", nil, nil)
+	// Of the transparency log; absent where the network publishes none.
+	descSize      = prometheus.NewDesc("carbonledger_checkpoint_size", "Entries of the log that the newest published checkpoint covers.", nil, nil)
+	descPublished = prometheus.NewDesc("carbonledger_checkpoint_timestamp_seconds", "When this node took the newest checkpoint, in seconds since 1970; absent before the first.", nil, nil)
+	descTrouble   = prometheus.NewDesc("carbonledger_log_trouble", "1 while this node does not cosign, or nothing is published: status says why.", nil, nil)
+	descRepaired  = prometheus.NewDesc("carbonledger_log_repaired_total", "Records of the log that this node's disk had damaged and that were repaired: look at the disk.", nil, nil)
 )
 
 func (c statusCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descLeader, descServing, descTerm, descHeight, descIndex, descLag, descReach, descAgrees, descPool,
 		descLog, descLogDisk, descState, descSnap, descSnapAt, descDisk,
+		descSize, descPublished, descTrouble, descRepaired,
 	} {
 		to <- d
 	}
@@ -127,6 +133,16 @@ func (c statusCollector) Collect(to chan<- prometheus.Metric) {
 	if free, err := freeDisk(c.n.dir.Path()); err == nil {
 		gauge(descDisk, float64(free))
 	}
+	if c.n.publisher == nil {
+		return
+	}
+	log := c.n.publisher.Status()
+	gauge(descSize, float64(log.Size))
+	if !log.At.IsZero() {
+		gauge(descPublished, float64(log.At.UnixMilli())/1000)
+	}
+	gauge(descTrouble, one(log.Problem != ""))
+	to <- prometheus.MustNewConstMetric(descRepaired, prometheus.CounterValue, float64(log.Repaired))
 }
 
 // treeBytes is the size of all files below a directory. Files may come and go
