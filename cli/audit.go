@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -186,6 +187,8 @@ func runAudit(cmd *cobra.Command, logs []audit.Log, o audit.Options) (report *au
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
 	}
+	// As for a validator: blocks are short-lived garbage.
+	debug.SetGCPercent(400)
 	bar := newProgress(cmd, "audit")
 	defer bar.end()
 	o.Progress = bar.set

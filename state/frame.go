@@ -59,7 +59,8 @@ func (x *exec) run(v tx.Verified, verifyError error, raw []byte, recorded int) (
 	x.facts.transactions++
 	r.Time, r.Index = x.facts.time, x.logSize+uint64(recorded)
 	x.set(reference, r.Id)
-	x.setMessage(x.at(receiptKey(x.key(), &id)), &r)
+	// Its reference was free, so no transaction with this id has a receipt.
+	x.setMessage(x.fresh(receiptKey(x.key(), &id)), &r)
 	return r, true
 }
 

@@ -112,15 +112,28 @@ func (o *overlay) at(key []byte) *cell {
 	if c, ok := o.cells[string(key)]; ok {
 		return c
 	}
+	return o.cell(key, o.read(key))
+}
+
+func (o *overlay) cell(key, value []byte) *cell {
 	if len(o.slab) == 0 {
 		o.slab = make([]cell, slabCells)
 	}
 	c := &o.slab[0]
 	o.slab = o.slab[1:]
-	c.key, c.value = string(key), o.read(key)
+	c.key, c.value = string(key), value
 	o.cells[c.key] = c
 	o.all = append(o.all, c)
 	return c
+}
+
+// fresh is a record that does not exist yet, as the caller knows: the store is not
+// asked.
+func (o *overlay) fresh(key []byte) *cell {
+	if c, ok := o.cells[string(key)]; ok {
+		return c
+	}
+	return o.cell(key, nil)
 }
 
 func (o *overlay) read(key []byte) []byte {

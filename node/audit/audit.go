@@ -119,6 +119,9 @@ type auditor struct {
 	records []*tx.OutcomeRecord
 	entries [][]byte
 	waiting []block
+	// joined is the height of the newest block that was put together.
+	joined   uint64
+	verifier *tx.Verifier
 }
 
 // block of the log: its number, its bytes for execution, and its entries.
@@ -128,6 +131,8 @@ type block struct {
 	raw     []byte
 	entries [][]byte
 	records []*tx.OutcomeRecord
+	// signatures that its transactions carry, those of orders too.
+	signatures uint64
 }
 
 // Run audits the first of the logs that has the most, and compares the
@@ -138,11 +143,12 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	ledger, err := state.Open(filepath.Join(o.Dir, "ledger"), o.Founding, tx.NewVerifier(o.Founding.Hash), o.Store)
+	verifier := tx.NewVerifier(o.Founding.Hash)
+	ledger, err := state.Open(filepath.Join(o.Dir, "ledger"), o.Founding, verifier, o.Store)
 	if err != nil {
 		return nil, err
 	}
-	a := &auditor{o: o, ledger: ledger, rejected: map[tx.Reason]uint64{}, report: &Report{
+	a := &auditor{o: o, ledger: ledger, verifier: verifier, rejected: map[tx.Reason]uint64{}, report: &Report{
 		ChainID: o.Founding.ChainID, GenesisHash: o.Founding.Hash.String(), ScriptClock: o.Founding.ScriptClock,
 	}}
 	err = a.run(ctx, logs)

@@ -197,7 +197,7 @@ func (h *history) read(t testing.TB, ledger *state.Ledger) {
 	}))
 }
 
-func (h *history) sign(t *testing.T, party, reference string, o tx.Operation) []byte {
+func (h *history) sign(t testing.TB, party, reference string, o tx.Operation) []byte {
 	t.Helper()
 	raw, err := tx.NewTransaction(h.f.Hash, &tx.Body{ChainId: h.f.ChainID, Party: party, Reference: reference, Operations: []tx.Operation{o}}, key(party), key(party+"/2"), key("hubei"))
 	must(t, err)

@@ -12,50 +12,112 @@ import (
 
 // batch is how many transactions are re-executed at once, so that their
 // signatures are verified together.
-const batch = 1024
+const batch = 4096
 
-// execute fetches what this auditor does not have yet and re-executes it.
+// execute fetches what this auditor does not have yet and re-executes it. One
+// goroutine puts blocks together and checks their signatures, which the ledger's
+// verifier remembers, while this one executes those before.
 func (a *auditor) execute(ctx context.Context, log Log, h head) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	since, next, gathered := a.report.Since, uint64(0), 0
-	for got := range bundles(ctx, log, since, h.Size) {
-		if got.err != nil {
-			return got.err
+	a.joined = a.ledger.Head().Height
+	for c := range a.gather(ctx, log, a.report.Since, h.Size) {
+		if err := a.flush(c.blocks); err != nil {
+			return err
 		}
-		next = got.tile.Index * proof.TileWidth
-		for _, entry := range got.entries {
-			if next >= since {
-				if err := a.take(next, entry); err != nil {
-					return err
-				}
-				gathered++
-			} else if next == 0 {
-				// The founding's record is the auditor's own.
-				if err := a.founding(entry); err != nil {
-					return err
-				}
-			}
-			next++
-		}
-		if gathered >= batch {
-			if err := a.flush(); err != nil {
-				return err
-			}
-			gathered = 0
+		if c.err != nil {
+			return c.err
 		}
 		if a.o.Progress != nil {
-			a.o.Progress(next, h.Size)
+			a.o.Progress(c.next, h.Size)
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	return ctx.Err()
+}
+
+// checked are blocks whose signatures were checked, up to the entry next, and what
+// is wrong behind them.
+type checked struct {
+	blocks []block
+	next   uint64
+	err    error
+}
+
+// gather hands over the blocks behind the entry since, in batches. The channel is
+// closed after the last one, or after an error.
+func (a *auditor) gather(ctx context.Context, log Log, since, size uint64) <-chan checked {
+	out := make(chan checked, 2)
+	go func() {
+		defer close(out)
+		next, gathered, last := uint64(0), 0, false
+		for got := range bundles(ctx, log, since, size) {
+			err := got.err
+			if err == nil {
+				next = got.tile.Index * proof.TileWidth
+				for _, entry := range got.entries {
+					if err = a.receive(next, since, entry); err != nil {
+						break
+					}
+					gathered++
+					next++
+				}
+			}
+			// A checkpoint ends with a block.
+			if last = err == nil && next == size; last {
+				err = a.join(next)
+			}
+			if gathered < batch && err == nil && !last {
+				continue
+			}
+			c := checked{a.waiting, next, err}
+			a.verify(c.blocks)
+			a.waiting, gathered = nil, 0
+			select {
+			case out <- c:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// receive takes an entry that is new. The founding's record is the auditor's own.
+func (a *auditor) receive(index, since uint64, entry []byte) error {
+	switch {
+	case index >= since:
+		return a.take(index, entry)
+	case index == 0:
+		return a.founding(entry)
 	}
-	// A checkpoint ends with a block.
-	if err := a.join(next); err != nil {
-		return err
+	return nil
+}
+
+// verify checks the signatures of blocks and counts them.
+func (a *auditor) verify(blocks []block) {
+	var raws [][]byte
+	for i := range blocks {
+		for _, r := range blocks[i].records {
+			if r.Receipt != nil {
+				raws = append(raws, r.Transaction)
+			}
+		}
 	}
-	return a.flush()
+	all, errs := a.verifier.VerifyAll(raws)
+	for i := range blocks {
+		for _, r := range blocks[i].records {
+			if r.Receipt == nil {
+				continue
+			}
+			if errs[0] == nil { // else execution says what is wrong
+				blocks[i].signatures += uint64(len(all[0].Signers()) + ordersIn(all[0].Body().Operations))
+			}
+			all, errs = all[1:], errs[1:]
+		}
+	}
 }
 
 // founding compares entry 0.
@@ -90,10 +152,10 @@ func (a *auditor) join(end uint64) error {
 	}
 	b := block{height: a.records[0].Height, first: end - uint64(len(a.records)), entries: a.entries, records: a.records}
 	a.records, a.entries = nil, nil
-	want := a.ledger.Head().Height + uint64(len(a.waiting)) + 1
-	if b.height != want {
-		return &Difference{Entry: b.first, Height: want, Transaction: -1, What: fmt.Sprintf("the log has block %d instead", b.height)}
+	if b.height != a.joined+1 {
+		return &Difference{Entry: b.first, Height: a.joined + 1, Transaction: -1, What: fmt.Sprintf("the log has block %d instead", b.height)}
 	}
+	a.joined = b.height
 	joined, ok, err := tx.JoinBlock(b.records)
 	if err == nil && ok {
 		b.raw, err = joined.Marshal()
@@ -108,18 +170,18 @@ func (a *auditor) join(end uint64) error {
 	return nil
 }
 
-// flush re-executes what waits and compares every entry.
-func (a *auditor) flush() error {
-	if len(a.waiting) == 0 {
+// flush re-executes blocks and compares every entry.
+func (a *auditor) flush(blocks []block) error {
+	if len(blocks) == 0 {
 		return nil
 	}
-	entries := make([]state.Entry, len(a.waiting))
-	for i, b := range a.waiting {
+	entries := make([]state.Entry, len(blocks))
+	for i, b := range blocks {
 		entries[i] = state.Entry{Index: b.height, Block: b.raw}
 	}
 	applied, err := a.ledger.Apply(entries)
 	if err != nil {
-		return fmt.Errorf("audit: re-execute from height %d: %w", a.waiting[0].height, err)
+		return fmt.Errorf("audit: re-execute from height %d: %w", blocks[0].height, err)
 	}
 	v, err := a.ledger.View()
 	if err != nil {
@@ -127,11 +189,10 @@ func (a *auditor) flush() error {
 	}
 	defer v.Close()
 	for i := range applied {
-		if err := a.compare(v, &a.waiting[i], &applied[i]); err != nil {
+		if err := a.compare(v, &blocks[i], &applied[i]); err != nil {
 			return err
 		}
 	}
-	a.waiting = a.waiting[:0]
 	return nil
 }
 
@@ -166,14 +227,12 @@ func (a *auditor) compare(v *state.View, b *block, re *state.Applied) error {
 		return err
 	}
 	a.report.Blocks++
+	a.report.Signatures += b.signatures
 	for _, r := range b.records {
 		if r.Receipt == nil {
 			continue
 		}
 		a.report.Transactions++
-		if t, err := tx.Decode(r.Transaction); err == nil {
-			a.report.Signatures += uint64(len(t.Transaction.Signatures) + ordersIn(t.Body.Operations))
-		}
 		if r.Receipt.Reason == tx.Accepted {
 			a.report.Accepted++
 		} else {
