@@ -1,5 +1,5 @@
-// Package foreign lets programs that nobody of ours wrote check what the
-// ledger publishes.
+//go:build foreign
+
 package foreign
 
 import (
