@@ -215,13 +215,11 @@ func (p *Publisher) check(v *state.View, last, c proof.Checkpoint) error {
 	return v.EndsBlock(c.Size)
 }
 
-// collect asks every validator for a cosignature, this one first, and returns
-// their lines; an error where they are not more than half of the voters'.
+// collect asks every validator for a cosignature, this one too, and returns their
+// lines; an error where they are not more than half of the voters'. A leader that
+// may not cosign itself, because its disk is damaged, still asks the others.
 func (p *Publisher) collect(c proof.Checkpoint, validators []tx.Validator) ([][]byte, error) {
-	own, err := p.cosign(c)
-	if err != nil {
-		return nil, err
-	}
+	own, ownErr := p.cosign(c)
 	type vote struct {
 		line  []byte
 		voter bool
@@ -236,7 +234,7 @@ func (p *Publisher) collect(c proof.Checkpoint, validators []tx.Validator) ([][]
 			voters++
 		}
 		if v.Name == p.c.Name {
-			votes <- vote{own, v.Voter, nil}
+			votes <- vote{own, v.Voter, ownErr}
 			continue
 		}
 		go func() {

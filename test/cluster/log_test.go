@@ -218,6 +218,28 @@ func TestSignerAhead(t *testing.T) {
 	})
 }
 
+// TestFlippedByteOnLeader: an entry is damaged on the node that leads then: it
+// repairs itself, and the log goes on.
+func TestFlippedByteOnLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		for i := range 20 {
+			l.pay("n1", fmt.Sprint("p", i))
+		}
+		l.published(21, l.Names...)
+		l.must(l.Nodes["n3"].Ledger().Flush())
+		l.down("n3")
+		flipByte(t, l.Nodes["n3"].FS, binary.BigEndian.AppendUint64([]byte{0x84}, 7))
+		l.Start("n3")
+		l.must(l.Lead("n3"))
+		l.publish("n3")
+		l.pay("n1", "more")
+		l.published(22, l.Names...)
+		l.awaitLog("n3", "repaired", func(s publish.Status) bool { return s.Repaired == 1 && s.Problem == "" })
+	})
+}
+
 // TestFlippedByte: one byte changed, with good checksums, on one node of five:
 // that node repairs itself or stops, and says so; the others' checkpoints count
 // all the time.
