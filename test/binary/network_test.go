@@ -49,7 +49,7 @@ type validator struct {
 func newNetwork(t *testing.T, sites []string, flags ...string) *network {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "net")
-	base := freePorts(t, 3*len(sites))
+	base := freePorts(t, 4*len(sites))
 	command(t, append([]string{
 		"init", "--all", strconv.Itoa(len(sites)), "--dir", dir, "--sites", strings.Join(sites, ","),
 		"--base-port", strconv.Itoa(base), "--free-transfers",
@@ -61,15 +61,16 @@ func newNetwork(t *testing.T, sites []string, flags ...string) *network {
 	}
 	n.domain = d.Hash()
 	for i, v := range d.Founding().Validators {
-		n.add(v.Name, v.Site, filepath.Join(dir, "nodes", v.Name), base+i, base+len(sites)+2*i)
+		n.add(v.Name, v.Site, filepath.Join(dir, "nodes", v.Name), base+i, base+len(sites)+3*i)
 	}
 	t.Cleanup(n.end)
 	return n
 }
 
-// add notes a validator that serves at port and its metrics at the next one.
+// add notes a validator that serves at port, its metrics at the next one and its
+// log at the one behind.
 func (n *network) add(name, site, dir string, peer, port int) *validator {
-	v := &validator{name: name, site: site, dir: dir, peer: peer, api: loopback(port), metrics: loopback(port + 1), log: loopback(freePorts(n.t, 1))}
+	v := &validator{name: name, site: site, dir: dir, peer: peer, api: loopback(port), metrics: loopback(port + 1), log: loopback(port + 2)}
 	n.nodes = append(n.nodes, v)
 	return v
 }

@@ -198,7 +198,7 @@ func (n *network) fill(name string, blocks, deposits int) {
 // admit its line as a non-voter.
 func (n *network) admit(name, site string) (v *validator, line string) {
 	n.t.Helper()
-	port, secret := freePorts(n.t, 3), secretFile(n.t)
+	port, secret := freePorts(n.t, 4), secretFile(n.t)
 	dir := filepath.Join(n.t.TempDir(), name)
 	line = strings.TrimSpace(command(n.t, "init", "node", "--dir", dir, "--name", name, "--site", site,
 		"--p2p", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port), "--passphrase-file", secret, "--work-factor", "10").must(n.t).out)

@@ -195,7 +195,13 @@ func TestTLS(t *testing.T) {
 		return true, nil
 	})
 	n.does("bank", "deposit", "--to", "entity-1", "--yuan", "1", "--ca", cert).want(t, 0, "accepted at height ")
-	command(t, "audit", "https://"+v.log, "--ca", cert, "--genesis", n.genesis, "--policy", filepath.Join(n.dir, "policy.txt"), "--token-file", filepath.Join(n.dir, "keys", "auditor.token")).want(t, 0, "passed")
+	awaitAnswer(t, "an audit over TLS", func() (any, error) {
+		r := command(t, "audit", "https://"+v.log, "--ca", cert, "--genesis", n.genesis, "--policy", filepath.Join(n.dir, "policy.txt"), "--token-file", filepath.Join(n.dir, "keys", "auditor.token"))
+		if r.code != 0 || !strings.Contains(r.out, "passed") {
+			return nil, fmt.Errorf("exit code %d: %s%s", r.code, r.out, r.errOut)
+		}
+		return nil, nil
+	})
 	command(t, "status", "--api", v.api, "--timeout", "1s").want(t, 1, "no node of --api serves")
 	command(t, "status", "--api", v.api, "--timeout", "1s", "--ca", foreign).want(t, 1, "certificate")
 	command(t, "status", "--api", v.api, "--timeout", "1s", "--tls").want(t, 1, "certificate")
