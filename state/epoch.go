@@ -191,15 +191,24 @@ func (p *proven) of(e *Epoch, past *Past) (*proof.StateTree, error) {
 	if p.tree != nil && p.epoch == *e {
 		return p.tree, nil
 	}
+	tree, err := past.tree(e)
+	if err != nil {
+		return nil, err
+	}
+	p.epoch, p.tree = *e, tree
+	return tree, nil
+}
+
+// tree over the past of an epoch, whose root must be the epoch's.
+func (p *Past) tree(e *Epoch) (*proof.StateTree, error) {
 	var scanErr error
-	tree, err := proof.BuildStateTree(past.chosen(&scanErr))
+	tree, err := proof.BuildStateTree(p.chosen(&scanErr))
 	if err = errors.Join(scanErr, err); err != nil {
 		return nil, err
 	}
 	if root := tree.Root(); root != e.Root {
 		return nil, fmt.Errorf("state: the records of height %d have the root %x, the epoch %x: this store is damaged", e.Height, root, e.Root)
 	}
-	p.epoch, p.tree = *e, tree
 	return tree, nil
 }
 
