@@ -185,18 +185,20 @@ func TestSuccessor(t *testing.T) {
 		peers   func(map[string]*peer)
 		site    string
 		wall    bool
+		unfit   string
 		to, why string
 	}{
 		{name: "nothing is wrong", wall: true, offsets: offset(0, 0, 0, 0)},
 		{name: "full disk", full: true, to: "n2", why: "no space"},
-		{name: "full disk, the next one too", full: true, peers: func(p map[string]*peer) { p["n2"].full = true }, to: "n3", why: "no space"},
+		{name: "full disk, the next one too", full: true, peers: func(p map[string]*peer) { p["n2"].unfit = true }, to: "n3", why: "no space"},
 		{name: "full disks everywhere", full: true, why: "no space", peers: func(p map[string]*peer) {
 			for _, x := range p {
-				x.full = true
+				x.unfit = true
 			}
 		}},
 		{name: "full disk, the primary site first", full: true, site: "Beijing", to: "n5", why: "no space"},
 		{name: "full disk, the primary site is down", full: true, site: "Beijing", to: "n2", why: "no space", peers: func(p map[string]*peer) { p["n5"].heard = time.Time{} }},
+		{name: "unfit, says another part of the node", unfit: "its log is damaged", to: "n2", why: "its log is damaged"},
 		{name: "clock 3 s behind", wall: true, offsets: offset(3, 3, 3, 3), to: "n2", why: "-3s off"},
 		{name: "clock 3 s ahead", wall: true, offsets: offset(-3, -3, -3, -3), to: "n2", why: "3s off"},
 		{name: "clock 2 s behind is no reason", wall: true, offsets: offset(2, 2, 2, 2)},
@@ -208,7 +210,7 @@ func TestSuccessor(t *testing.T) {
 		}},
 		{name: "not of the primary site", site: "Beijing", to: "n5", why: "primary site"},
 		{name: "of the primary site", site: "Wuhan"},
-		{name: "the primary site is full", site: "Beijing", peers: func(p map[string]*peer) { p["n5"].full = true }, why: "primary site"},
+		{name: "the primary site is full", site: "Beijing", peers: func(p map[string]*peer) { p["n5"].unfit = true }, why: "primary site"},
 		{name: "a site that nobody has", site: "Lhasa", why: "primary site"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -228,6 +230,7 @@ func TestSuccessor(t *testing.T) {
 			if test.full {
 				n.disk.Store(&full)
 			}
+			n.SetUnfit(test.unfit)
 			to, why := n.successor(time.Hour)
 			if to != test.to || !strings.Contains(why, test.why) || test.why == "" && why != "" {
 				t.Errorf("%s: to %q because %q, want %q because %q", test.name, to, why, test.to, test.why)

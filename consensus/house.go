@@ -112,6 +112,17 @@ func (n *Node) HandOver(to string) error {
 	return nil
 }
 
+// SetUnfit says why this node should not lead, for a reason that consensus does not
+// see; empty where there is none any more.
+func (n *Node) SetUnfit(why string) { n.unfit.Store(&why) }
+
+func (n *Node) unfitness() string {
+	if why := n.unfit.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
 // successor names a voter that should lead instead of this leader, and why;
 // empty where there is no reason, or nobody better. Were the choice Raft's, two
 // leaders that are both unfit would hand over to each other for ever.
@@ -120,6 +131,8 @@ func (n *Node) successor(inOffice time.Duration) (to, why string) {
 		why = full.Error()
 	} else if off := n.clockOffset(); n.clockIsOff(off) {
 		why = fmt.Sprintf("its clock is %v off the median of the voters'", -off)
+	} else {
+		why = n.unfitness()
 	}
 	if why != "" {
 		if to = n.fitVoter(n.cfg.PrimarySite); to == "" {
@@ -152,7 +165,7 @@ func (n *Node) fitVoter(site string) string {
 			continue
 		}
 		level := p.differs == 0 && p.agreed+maxInFlight >= n.agreement.own.Height
-		if level && n.fresh(p) && !p.full && !n.clockIsOff(p.offset-median) {
+		if level && n.fresh(p) && !p.unfit && !n.clockIsOff(p.offset-median) {
 			return v.Name
 		}
 	}

@@ -43,6 +43,7 @@ type Node struct {
 	acquainting atomic.Bool
 	problem     atomic.Pointer[string]
 	disk        atomic.Pointer[error]
+	unfit       atomic.Pointer[string]
 	// snapshotting: one snapshot is enough at a time.
 	snapshotting atomic.Bool
 	// keptLog is the size of the log when it was last cut.

@@ -20,7 +20,8 @@ type report struct {
 	Attestation tx.Attestation `json:"attestation"`
 	Clock       int64          `json:"clock"`
 	Seen        seen           `json:"seen"`
-	Full        bool           `json:"full,omitempty"`
+	// Unfit: it could vote, but should not lead.
+	Unfit bool `json:"unfit,omitempty"`
 }
 
 // maxReportBytes bounds what a peer can make this node read for one report.
@@ -38,7 +39,7 @@ type peer struct {
 	heard   time.Time
 	height  uint64
 	offset  time.Duration
-	full    bool
+	unfit   bool
 	waiting []tx.Attestation
 	// agreed is the greatest height at which its running hash is ours.
 	agreed uint64
@@ -138,7 +139,7 @@ func (n *Node) hear(from string, r report) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.peer(from)
-	p.heard, p.offset, p.full = time.Now(), time.UnixMilli(r.Clock).Sub(n.cfg.Now()), r.Full
+	p.heard, p.offset, p.unfit = time.Now(), time.UnixMilli(r.Clock).Sub(n.cfg.Now()), r.Unfit
 	if last := len(p.waiting); r.Attestation.Height < p.height || last > 0 && p.waiting[last-1].Height >= r.Attestation.Height {
 		return
 	}
@@ -239,7 +240,7 @@ func (n *Node) reportOver(ctx context.Context, conn net.Conn) {
 		own := n.agreement.own
 		n.agreement.mu.Unlock()
 		_ = conn.SetWriteDeadline(time.Now().Add(4 * n.cfg.Timing.Lease))
-		if err := to.Encode(report{own, n.cfg.Now().UnixMilli(), n.memory.mine(), n.diskFull() != nil}); err != nil {
+		if err := to.Encode(report{own, n.cfg.Now().UnixMilli(), n.memory.mine(), n.diskFull() != nil || n.unfitness() != ""}); err != nil {
 			return
 		}
 		if !n.waitOwnMove(ctx, own.Height, tick.C) {

@@ -59,6 +59,7 @@ func (n *Node) startPublisher(f *tx.Founding) (err error) {
 		Network: n.host, Ledger: n.consensus.Ledger, Agreed: n.consensus.AgreedHeight,
 		Leads:  func() bool { return n.consensus.Status().Role == raft.Leader.String() },
 		Fail:   n.fail,
+		Unfit:  n.consensus.SetUnfit,
 		Timing: timing, Now: time.Now, Logger: n.log,
 	})
 	if err != nil || n.logListener == nil {

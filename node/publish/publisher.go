@@ -64,7 +64,10 @@ type Config struct {
 	Agreed func() (uint64, bool)
 	Leads  func() bool
 	// Fail stops the node: its state is damaged.
-	Fail   func(error)
+	Fail func(error)
+	// Unfit says that this validator should not lead, because it cannot publish,
+	// and why; empty: it may again.
+	Unfit  func(why string)
 	Timing Timing
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -85,6 +88,8 @@ type Publisher struct {
 	// all here yet.
 	newest, waiting published
 	problem         string
+	// damage of the log here, until a pass of the scrub finds none.
+	damage string
 	// fork is set for good: the log's history is contradicted.
 	fork     bool
 	repaired uint64
@@ -157,6 +162,9 @@ func (p *Publisher) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Status{Size: p.newest.Size, At: p.newest.at, Cosigned: last.Size, Problem: p.problem, Scrubbed: p.scrubbed, Repaired: p.repaired, Passed: p.passed}
+	if p.damage != "" && !p.fork {
+		s.Problem = p.damage
+	}
 	if !known && s.Problem == "" {
 		s.Problem = errLost.Error()
 	}

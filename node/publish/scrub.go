@@ -39,11 +39,20 @@ func (p *Publisher) rehash(v *state.View, from, to uint64) error {
 // looks for it at once, and repairs what it can.
 func (p *Publisher) damaged(err error) {
 	p.c.Logger.Error("publish: the log here is damaged: this validator cosigns nothing until it is repaired", "error", err)
-	p.trouble("the log here is damaged: " + err.Error())
+	p.setDamage("the log here is damaged: " + err.Error())
 	select {
 	case p.alarm <- struct{}{}:
 	default:
 	}
+}
+
+// setDamage is shown until a whole pass finds nothing. A validator that cannot
+// answer for its log does not lead.
+func (p *Publisher) setDamage(what string) {
+	p.mu.Lock()
+	p.damage = what
+	p.mu.Unlock()
+	p.c.Unfit(what)
 }
 
 // forked stops this validator's cosigning for good and keeps what contradicts
@@ -97,13 +106,14 @@ func (p *Publisher) scrub() {
 				checked = p.c.Now()
 				p.checkState(v)
 			}
-			next = 0 // a pass ends with the newest entry, the last tile need not be full
+			p.setDamage("") // else the pass would not have come to its end
+			next = 0        // a pass ends with the newest entry, the last tile need not be full
 		}
 		if err = p.scrubBundle(v, next, size); err == nil {
 			next += proof.TileWidth
 		}
 		if err := errors.Join(err, v.Close()); err != nil && p.ctx.Err() == nil {
-			p.trouble("the log here is damaged: " + err.Error())
+			p.setDamage("the log here is damaged: " + err.Error())
 			p.c.Logger.Error("publish: scrub", "entry", next, "error", err)
 		}
 		p.mu.Lock()
@@ -118,12 +128,12 @@ func (p *Publisher) scrubAll() {
 	var err error
 	for range 2 {
 		if err = p.scrubPass(); err == nil {
-			p.trouble("")
+			p.setDamage("")
 			return
 		}
 	}
 	if p.ctx.Err() == nil {
-		p.trouble("the log here is damaged and was not repaired: " + err.Error())
+		p.setDamage("the log here is damaged and was not repaired: " + err.Error())
 		p.c.Logger.Error("publish: scrub", "error", err)
 	}
 }

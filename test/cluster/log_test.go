@@ -59,6 +59,7 @@ func (l *logs) publish(name string) {
 		Network: l.Wire.At(name), Ledger: n.Ledger, Agreed: n.AgreedHeight,
 		Leads:  func() bool { return n.Status().Role == "Leader" },
 		Fail:   func(err error) { l.mu.Lock(); l.failed[name] = err; l.mu.Unlock() },
+		Unfit:  n.SetUnfit,
 		Timing: publish.LoopbackTiming, Now: n.now, Logger: slog.New(slog.DiscardHandler),
 	})
 	l.must(err)
@@ -234,6 +235,36 @@ func TestFlippedByteOnLeader(t *testing.T) {
 		l.Start("n3")
 		l.must(l.Lead("n3"))
 		l.publish("n3")
+		l.pay("n1", "more")
+		l.published(22, l.Names...)
+		l.awaitLog("n3", "repaired", func(s publish.Status) bool { return s.Repaired == 1 && s.Problem == "" })
+	})
+}
+
+// TestUnfitLeader: a leader with a damaged entry that nobody can give it hands over,
+// and says in its status why as long as that is so.
+func TestUnfitLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		for i := range 20 {
+			l.pay("n1", fmt.Sprint("p", i))
+		}
+		l.published(21, l.Names...)
+		l.must(l.Nodes["n3"].Ledger().Flush())
+		l.down("n3")
+		flipByte(t, l.Nodes["n3"].FS, binary.BigEndian.AppendUint64([]byte{0x84}, 7))
+		l.Start("n3")
+		l.must(l.Lead("n3"))
+		l.silence("n1")
+		l.silence("n2")
+		l.publish("n3")
+		l.awaitLog("n3", "says that it is damaged", func(s publish.Status) bool { return strings.Contains(s.Problem, "damaged") })
+		for l.Nodes["n3"].Status().Role == "Leader" {
+			time.Sleep(10 * time.Millisecond)
+		}
+		l.publish("n1")
+		l.publish("n2")
 		l.pay("n1", "more")
 		l.published(22, l.Names...)
 		l.awaitLog("n3", "repaired", func(s publish.Status) bool { return s.Repaired == 1 && s.Problem == "" })
