@@ -47,6 +47,10 @@ type benchResult struct {
 	Cores        int     `json:"cores"`
 	// Log says whether a log was published meanwhile.
 	Log bool `json:"log"`
+	// WithoutLog is signed_tx_per_s of the networks without a log that ran in turn
+	// with those that published one, and LogRatio the ratio of the two means.
+	WithoutLog float64 `json:"without_log_tx_per_s,omitempty"`
+	LogRatio   float64 `json:"log_ratio,omitempty"`
 	// Of an audit of the log from a copy on this machine, where one was asked for:
 	// signatures that it checked per second, cores ÷ cost of one signature in a
 	// batch, and the ratio.
@@ -58,6 +62,8 @@ type benchResult struct {
 type benchOptions struct {
 	nodes, seconds, ops, workers, perRequest int
 	noLog, audit                             bool
+	// pairs of networks, with a log and without.
+	pairs int
 }
 
 func newBenchCommand() *cobra.Command {
@@ -70,14 +76,19 @@ client process that submits transfers signed beforehand.
 
 Prints one JSON line. signed_tx_per_s counts what every replica has executed,
 each of which verified every signature; verify_limit_per_s is what this machine
-could verify if it did nothing else, measured in the same run.`,
+could verify if it did nothing else, measured in the same run. With --pairs,
+networks with a log and without one take turns, and log_ratio says what the log
+costs: what else the machine does meets both alike.`,
 		Example: "  carbonledger bench --nodes 3 --seconds 10\n  carbonledger bench --nodes 3 --seconds 10 --ops 1000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.audit && o.noLog {
 				return usage(errors.New("--audit needs a log: leave --no-log out"))
 			}
-			if o.nodes < 1 || o.nodes > 9 || o.seconds < 1 || o.ops < 1 || o.ops > 2000 || o.workers < 1 || o.perRequest < 1 {
+			if o.pairs > 0 && (o.noLog || o.audit) {
+				return usage(errors.New("--pairs measures with a log and without: leave --no-log and --audit out"))
+			}
+			if o.pairs < 0 || o.nodes < 1 || o.nodes > 9 || o.seconds < 1 || o.ops < 1 || o.ops > 2000 || o.workers < 1 || o.perRequest < 1 {
 				return usage(errors.New("use --nodes 1 to 9, --seconds from 1, --ops 1 to 2000, --workers and --per-request from 1"))
 			}
 			ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -90,42 +101,20 @@ could verify if it did nothing else, measured in the same run.`,
 	f.IntVar(&o.seconds, "seconds", 10, "how long to submit")
 	f.IntVar(&o.ops, "ops", 1, "transfers under one signature")
 	f.BoolVar(&o.noLog, "no-log", false, "keep no tree and publish no checkpoints: to measure what these cost")
+	f.IntVar(&o.pairs, "pairs", 0, "measure so many networks with a log, and as many without in turn")
 	f.BoolVar(&o.audit, "audit", false, "then audit the log from a copy, with the validators stopped")
 	f.IntVar(&o.workers, "workers", 12, "requests at once")
 	f.IntVar(&o.perRequest, "per-request", 256, "transactions in a request, of one transfer each")
 	return cmd
 }
 
-func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err error) {
-	dir, err := os.MkdirTemp("", "carbonledger-bench-")
-	if err != nil {
-		return fmt.Errorf("make a directory for the network: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	say := func(format string, a ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", a...) }
-	say("bench: %d validators in %s", o.nodes, dir)
-	n, err := newBenchNetwork(dir, o.nodes, o.noLog)
+func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) error {
+	result, err := benchOnce(ctx, cmd, o)
 	if err != nil {
 		return err
 	}
-	defer n.stop()
-	if err := n.startAll(ctx); err != nil {
-		return err
-	}
-	say("bench: the network serves; measuring signatures")
-	limit, err := verifyLimit(o.nodes)
-	if err != nil {
-		return err
-	}
-	result, err := runBenchClient(ctx, cmd, n, o)
-	if err != nil {
-		return err
-	}
-	result.Nodes, result.VerifyLimitPerSecond, result.Cores = o.nodes, limit, runtime.NumCPU()
-	result.OpsPerSecond = result.SignedTxPerSecond * float64(o.ops)
-	result.Ratio, result.Log = result.SignedTxPerSecond/limit, !o.noLog
-	if o.audit {
-		if err := benchAudit(cmd, n, &result); err != nil {
+	if o.pairs > 0 {
+		if err := benchPairs(ctx, cmd, o, &result); err != nil {
 			return err
 		}
 	}
@@ -135,6 +124,67 @@ func runBench(ctx context.Context, cmd *cobra.Command, o benchOptions) (err erro
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
 	return err
+}
+
+// benchPairs goes on after the first network with a log: without, without, with,
+// with, and so on, so that a machine that gets slower or faster favours neither.
+func benchPairs(ctx context.Context, cmd *cobra.Command, o benchOptions, result *benchResult) error {
+	var sum [2]float64
+	sum[0] = result.SignedTxPerSecond
+	for i := 1; i < 2*o.pairs; i++ {
+		o.noLog = (i+1)/2%2 == 1
+		one, err := benchOnce(ctx, cmd, o)
+		if err != nil {
+			return err
+		}
+		side := 0
+		if o.noLog {
+			side = 1
+		}
+		sum[side] += one.SignedTxPerSecond
+	}
+	result.SignedTxPerSecond, result.WithoutLog = sum[0]/float64(o.pairs), sum[1]/float64(o.pairs)
+	result.LogRatio = result.SignedTxPerSecond / result.WithoutLog
+	result.OpsPerSecond, result.Ratio = result.SignedTxPerSecond*float64(o.ops), result.SignedTxPerSecond/result.VerifyLimitPerSecond
+	return nil
+}
+
+// benchOnce measures one network.
+func benchOnce(ctx context.Context, cmd *cobra.Command, o benchOptions) (result benchResult, err error) {
+	dir, err := os.MkdirTemp("", "carbonledger-bench-")
+	if err != nil {
+		return result, fmt.Errorf("make a directory for the network: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	say := func(format string, a ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", a...) }
+	say("bench: %d validators in %s", o.nodes, dir)
+	n, err := newBenchNetwork(dir, o.nodes, o.noLog)
+	if err != nil {
+		return result, err
+	}
+	defer n.stop()
+	if err := n.startAll(ctx); err != nil {
+		return result, err
+	}
+	say("bench: the network serves; measuring signatures")
+	limit, err := verifyLimit(o.nodes)
+	if err != nil {
+		return result, err
+	}
+	result, err = runBenchClient(ctx, cmd, n, o)
+	if err != nil {
+		return result, err
+	}
+	result.Nodes, result.VerifyLimitPerSecond, result.Cores = o.nodes, limit, runtime.NumCPU()
+	result.OpsPerSecond = result.SignedTxPerSecond * float64(o.ops)
+	result.Ratio, result.Log = result.SignedTxPerSecond/limit, !o.noLog
+	if o.audit {
+		if err := benchAudit(cmd, n, &result); err != nil {
+			return result, err
+		}
+	}
+	say("bench: %.0f transactions a second, log: %v", result.SignedTxPerSecond, result.Log)
+	return result, nil
 }
 
 // benchAudit audits the network's log: once over the network, which leaves a copy,
