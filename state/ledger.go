@@ -15,6 +15,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// cacheBytes of the store's blocks are kept in memory.
+const cacheBytes = 64 << 20
+
 // ProtocolVersion is the newest rule set that this program knows.
 const ProtocolVersion = 1
 
@@ -100,7 +103,7 @@ func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error)
 	if err != nil {
 		return nil, err
 	}
-	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, OnFailure: o.OnFailure})
+	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, Filters: true, CacheBytes: cacheBytes, OnFailure: o.OnFailure})
 	if err != nil {
 		return nil, fmt.Errorf("state: open the ledger: %w", err)
 	}
@@ -232,6 +235,9 @@ func (l *Ledger) applyOne(w *work) (a Applied, err error) {
 			ErrVersion, l.now.facts.version, l.now.height+1, ProtocolVersion)
 	}
 	defer recovered(&err)
+	if err := l.x.open(); err != nil {
+		return a, err
+	}
 	defer l.x.reset()
 	receipts, outcomes, trace := l.x.execute(w, &l.now)
 	writes := l.x.written()

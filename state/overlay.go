@@ -59,6 +59,7 @@ type undo struct {
 // deleted from the ledger, so it knows puts only.
 type overlay struct {
 	store  pebble.Reader
+	reads  *pebble.Iterator // over the store, for one block; nil: it is asked key by key
 	cells  map[string]*cell
 	slab   []cell
 	all    []*cell // every cell of the block, in the order of first use
@@ -82,8 +83,26 @@ func newOverlay(store pebble.Reader) *overlay {
 	return &overlay{store: store, cells: make(map[string]*cell, 4096)}
 }
 
+// open makes the block's reads cheap: one iterator, which asks the tables' filters,
+// for all of them. Most are of references, which are not there.
+func (o *overlay) open() (err error) {
+	if o.reads, err = o.store.NewIter(&pebble.IterOptions{UpperBound: []byte{localRanges}, UseL6Filters: true}); err != nil {
+		return fmt.Errorf("state: read the store: %w", err)
+	}
+	return nil
+}
+
+// close ends the reads of the store.
+func (o *overlay) close() {
+	if o.reads != nil {
+		_ = o.reads.Close() // each read has returned its own error
+		o.reads = nil
+	}
+}
+
 // reset forgets the block. The arena is left to those who hold values of it.
 func (o *overlay) reset() {
+	o.close()
 	clear(o.cells)
 	clear(o.all)
 	clear(o.local)
@@ -137,6 +156,9 @@ func (o *overlay) fresh(key []byte) *cell {
 }
 
 func (o *overlay) read(key []byte) []byte {
+	if o.reads != nil {
+		return o.seek(key)
+	}
 	b, closer, err := o.store.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil
@@ -149,6 +171,22 @@ func (o *overlay) read(key []byte) []byte {
 	if err := closer.Close(); err != nil {
 		panic(failure{fmt.Errorf("state: read %x: %w", key, err)})
 	}
+	return value
+}
+
+func (o *overlay) seek(key []byte) []byte {
+	if !o.reads.SeekPrefixGE(key) {
+		if err := o.reads.Error(); err != nil {
+			panic(failure{fmt.Errorf("state: read %x: %w", key, err)})
+		}
+		return nil
+	}
+	b, err := o.reads.ValueAndErr()
+	if err != nil {
+		panic(failure{fmt.Errorf("state: read %x: %w", key, err)})
+	}
+	value := o.room(len(b))
+	copy(value, b)
 	return value
 }
 

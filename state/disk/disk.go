@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -37,6 +38,9 @@ type Options struct {
 	MemTableBytes uint64
 	// CacheBytes of blocks read; 0 means 16 MiB.
 	CacheBytes int64
+	// Filters keeps a Bloom filter of each table's keys, for stores that are asked
+	// for many keys that they do not have.
+	Filters bool
 	// Slow is the longest that one operation may take; 0 means DefaultSlow.
 	Slow time.Duration
 	// OnFailure is told the first failure, once, on a goroutine of its own.
@@ -114,6 +118,9 @@ func (d *DB) open(o Options) error {
 			FlushBegin:      d.flushBegins,
 			FlushEnd:        d.flushEnds,
 		},
+	}
+	if o.Filters {
+		options.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	was, err := peek(o.FS, d.dir)
 	if err != nil {
