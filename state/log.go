@@ -31,8 +31,10 @@ func openLog(store pebble.Reader, size uint64, published bool) (*log, error) {
 	return &log{t, size}, nil
 }
 
-// fill appends entries to the tree, and puts them and its nodes into a batch.
-func (l *log) fill(b *pebble.Batch, entries []outcome) (err error) {
+// fill appends entries to the tree, and puts them and its nodes into a batch. The
+// hashes of leaves that lie side by side in a tile are one record.
+func (l *log) fill(b *pebble.Batch, entries []outcome) error {
+	var leaves []byte
 	for i := range entries {
 		if err := b.Set(heightKey(localEntry, l.size), entries[i].raw, nil); err != nil {
 			return err
@@ -41,17 +43,28 @@ func (l *log) fill(b *pebble.Batch, entries []outcome) (err error) {
 		if l.tree == nil {
 			continue
 		}
+		var err error
 		l.tree.Append(entries[i].leaf, func(level uint, index uint64, h proof.Hash) {
-			if setErr := b.Set(nodeKey(level, index), h[:], nil); setErr != nil {
-				err = setErr
+			if level == 0 {
+				leaves = append(leaves, h[:]...)
+			} else {
+				err = errors.Join(err, b.Set(nodeKey(level, index), h[:], nil))
 			}
 		})
 		if err != nil {
 			return err
 		}
+		if l.size%proof.TileWidth == 0 || i == len(entries)-1 {
+			if err := b.Set(nodeKey(0, l.size-uint64(len(leaves)/hashBytes)), leaves, nil); err != nil {
+				return err
+			}
+			leaves = leaves[:0]
+		}
 	}
 	return nil
 }
+
+const hashBytes = len(proof.Hash{})
 
 func nodeKey(level uint, index uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{localNode, byte(level)}, index)
@@ -60,26 +73,51 @@ func nodeKey(level uint, index uint64) []byte {
 // nodesOf reads the tree's kept hashes.
 func nodesOf(store pebble.Reader) proof.Nodes {
 	return func(level uint, first uint64, count int) ([]proof.Hash, error) {
-		i, err := store.NewIter(&pebble.IterOptions{LowerBound: nodeKey(level, first), UpperBound: nodeKey(level, first+uint64(count))})
-		if err != nil {
-			return nil, fmt.Errorf("state: read the log's tree: %w", err)
-		}
 		all := make([]proof.Hash, 0, count)
-		for ok := i.First(); ok; ok = i.Next() {
-			v, err := i.ValueAndErr()
-			if err != nil || len(v) != len(proof.Hash{}) {
-				break // Close returns the error
+		err := eachRun(store, level, first, first+uint64(count), func(at uint64, hashes []byte) bool {
+			for ; len(hashes) >= hashBytes && len(all) < count; at, hashes = at+1, hashes[hashBytes:] {
+				switch next := first + uint64(len(all)); {
+				case at == next:
+					all = append(all, proof.Hash(hashes))
+				case at > next:
+					return false
+				}
 			}
-			all = append(all, proof.Hash(v))
-		}
-		if err := i.Close(); err != nil {
-			return nil, fmt.Errorf("state: read the log's tree: %w", err)
+			return true
+		})
+		if err != nil {
+			return nil, err
 		}
 		if len(all) != count {
 			return nil, fmt.Errorf("state: the log's tree lacks nodes of level %d between %d and %d", level, first, first+uint64(count))
 		}
 		return all, nil
 	}
+}
+
+// eachRun yields the records that hold hashes of a level from one index up to
+// another, with the index of each one's first hash. No record goes over the end of
+// a tile.
+func eachRun(store pebble.Reader, level uint, from, to uint64, yield func(at uint64, hashes []byte) bool) error {
+	tile := from / proof.TileWidth * proof.TileWidth
+	i, err := store.NewIter(&pebble.IterOptions{LowerBound: nodeKey(level, tile), UpperBound: nodeKey(level, to)})
+	if err != nil {
+		return fmt.Errorf("state: read the log's tree: %w", err)
+	}
+	ok := i.SeekLT(nodeKey(level, from+1))
+	if !ok {
+		ok = i.First()
+	}
+	for ; ok; ok = i.Next() {
+		v, err := i.ValueAndErr()
+		if err != nil || !yield(binary.BigEndian.Uint64(i.Key()[2:]), v) {
+			break // Close returns the error
+		}
+	}
+	if err := i.Close(); err != nil {
+		return fmt.Errorf("state: read the log's tree: %w", err)
+	}
+	return nil
 }
 
 // blockEnd is where a block left the ledger.
@@ -189,24 +227,38 @@ func (v *View) EndsBlock(size uint64) error {
 // RepairEntry writes an entry of the log and its leaf anew, after the disk has
 // damaged one of them. The caller has checked it against a published root.
 func (l *Ledger) RepairEntry(index uint64, entry []byte) error {
-	leaf := proof.LeafHash(entry)
-	return l.repair([2][]byte{heightKey(localEntry, index), entry}, [2][]byte{nodeKey(0, index), leaf[:]})
+	return l.repair(put{heightKey(localEntry, index), entry}, 0, index, proof.LeafHash(entry))
 }
 
 // RepairNode writes a node of the log's tree anew.
 func (l *Ledger) RepairNode(level uint, index uint64, h proof.Hash) error {
-	return l.repair([2][]byte{nodeKey(level, index), h[:]})
+	return l.repair(put{}, level, index, h)
 }
 
-// repair writes local records. Lost in a crash they are found damaged again.
-func (l *Ledger) repair(records ...[2][]byte) error {
+// repair writes local records: one if it has a key, and a node of the tree. Lost
+// in a crash they are found damaged again.
+func (l *Ledger) repair(entry put, level uint, index uint64, h proof.Hash) error {
 	if !l.enter() {
 		return ErrClosed
 	}
 	defer l.leave()
+	node := put{nodeKey(level, index), h[:]}
+	err := eachRun(l.db, level, index, index+1, func(at uint64, hashes []byte) bool {
+		if n := int(index-at) * hashBytes; at <= index && n+hashBytes <= len(hashes) {
+			node = put{nodeKey(level, at), append([]byte(nil), hashes...)}
+			copy(node.value[n:], h[:])
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
 	b := l.db.NewBatch()
-	for _, r := range records {
-		if err := b.Set(r[0], r[1], nil); err != nil {
+	for _, r := range []put{entry, node} {
+		if r.key == nil {
+			continue
+		}
+		if err := b.Set(r.key, r.value, nil); err != nil {
 			return errors.Join(fmt.Errorf("state: repair: %w", err), b.Close())
 		}
 	}
