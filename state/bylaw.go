@@ -50,8 +50,7 @@ func (x *exec) transferByLaw(o *tx.TransferByLaw) *tx.Rejection {
 	case tx.Judicial:
 		source = frozen
 		c, r := x.frozenBy(o.Freeze)
-		r.Tonnes -= o.Tonnes
-		x.setMessage(c, &r)
+		x.lift(c, &r, o.Tonnes)
 	case tx.Release:
 		c, a := x.allocation(o.To, o.Instrument)
 		a.AtRegion -= o.Tonnes

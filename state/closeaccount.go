@@ -32,8 +32,9 @@ func (x *exec) endAccount(id, successor string) {
 	x.putParty(&p)
 }
 
-// checkNothingLeft refuses while the account has units, money, CCER, receivables
-// or obligations of open years that are not complete.
+// checkNothingLeft refuses while the account has units, money, CCER, receivables,
+// obligations of open years that are not complete, or others' pledges and freezes
+// that only it can lift.
 func (x *exec) checkNothingLeft(a *account) *tx.Rejection {
 	if n := x.checkUnencumbered(a); n != nil {
 		return n
@@ -46,6 +47,9 @@ func (x *exec) checkNothingLeft(a *account) *tx.Rejection {
 		if owed := x.receivable(a.id, code).number(); owed > 0 {
 			return short(tx.OpenBusiness, "receivable "+code+" of "+a.id, owed, 0)
 		}
+	}
+	if open := x.toLift(a.id).number(); open > 0 {
+		return short(tx.OpenBusiness, "pledges and freezes that wait for "+a.id, open, 0)
 	}
 	if m := x.money(a.id); m.balance > 0 {
 		return short(tx.OpenBusiness, "money of "+a.id, m.balance, 0)

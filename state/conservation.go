@@ -60,6 +60,9 @@ func (v *View) Conservation() (tx.Conservation, error) {
 	if applicationErr := v.conserveApplications(sums, broken); applicationErr != nil {
 		return c, applicationErr
 	}
+	if encumberedErr := v.conserveEncumbered(broken); encumberedErr != nil {
+		return c, encumberedErr
+	}
 	if regionErr := v.conserveRegions(broken); regionErr != nil {
 		return c, regionErr
 	}
@@ -128,6 +131,36 @@ func (v *View) conserveApplications(sums map[string]*holding, broken func(string
 	}
 	if surrenders != submitted {
 		broken("undecided surrenders come to %d t, the years count %d t", surrenders, submitted)
+	}
+	return err
+}
+
+// conserveEncumbered: what a holder has pledged and frozen is what its open pledges
+// and freezes come to.
+func (v *View) conserveEncumbered(broken func(string, ...any)) (err error) {
+	type claims struct{ pledged, frozen tx.Tonnes }
+	open := map[string]claims{}
+	for _, value := range v.each([]byte{rangePledge}, &err) {
+		var r tx.PledgeRecord
+		if decode(value, &r); !r.Released {
+			c := open[r.Pledgor+"\x00"+r.Instrument]
+			c.pledged += r.Tonnes
+			open[r.Pledgor+"\x00"+r.Instrument] = c
+		}
+	}
+	for _, value := range v.each([]byte{rangeFreeze}, &err) {
+		var r tx.FreezeRecord
+		decode(value, &r)
+		c := open[r.Party+"\x00"+r.Instrument]
+		c.frozen += r.Tonnes
+		open[r.Party+"\x00"+r.Instrument] = c
+	}
+	for key, value := range v.each([]byte{rangeHolding}, &err) {
+		h, c := decodeHolding(value), open[string(key)]
+		if h.of[pledged] != c.pledged || h.of[frozen] != c.frozen {
+			party, code := cutKey(string(key))
+			broken("%s has %d t of %s pledged and %d t frozen, its open pledges and freezes come to %d t and %d t", party, h.of[pledged], code, h.of[frozen], c.pledged, c.frozen)
+		}
 	}
 	return err
 }

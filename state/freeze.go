@@ -35,8 +35,17 @@ func (x *exec) freeze(o *tx.Freeze) *tx.Rejection {
 	// Past this point the units are frozen.
 	x.take(o.Party, o.Instrument, o.Tonnes, registryAvailable, tradingAvailable, locked)
 	x.change(o.Party, o.Instrument, frozen, o.Tonnes)
+	x.add(x.toLift(x.asker.id), 1)
 	x.setMessage(c, &tx.FreezeRecord{Document: o.Document, Party: o.Party, Instrument: o.Instrument, Tonnes: o.Tonnes, Court: x.asker.id})
 	return nil
+}
+
+// lift takes units out of a freeze; with the last ones it is over.
+func (x *exec) lift(c *cell, r *tx.FreezeRecord, tonnes tx.Tonnes) {
+	if r.Tonnes -= tonnes; r.Tonnes == 0 {
+		x.add(x.toLift(r.Court), -1)
+	}
+	x.setMessage(c, r)
 }
 
 // unfreeze returns frozen units to the registry holding. Only the court that
@@ -52,8 +61,7 @@ func (x *exec) unfreeze(o *tx.Unfreeze) *tx.Rejection {
 		return short(tx.InsufficientHolding, r.Instrument+" of "+r.Party, r.Tonnes, o.Tonnes)
 	}
 	// Past this point the units are free.
-	r.Tonnes -= o.Tonnes
-	x.setMessage(c, &r)
+	x.lift(c, &r, o.Tonnes)
 	x.shift(r.Party, r.Instrument, frozen, registryAvailable, o.Tonnes)
 	return nil
 }

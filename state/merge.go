@@ -37,6 +37,7 @@ func (x *exec) mergeAccounts(o *tx.MergeAccounts) *tx.Rejection {
 		x.mergeNumber(x.receivable(from.id, instrument.Code), x.receivable(to.id, instrument.Code))
 	}
 	x.mergeNumber(x.carriedOver(from.id), x.carriedOver(to.id))
+	x.mergeNumber(x.toLift(from.id), x.toLift(to.id))
 	x.mergeObligations(&from, &to)
 	balance := x.money(from.id).balance
 	x.pay(from.id, -balance)

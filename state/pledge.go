@@ -16,6 +16,10 @@ func (x *exec) pledgeOf(registration string) (*cell, tx.PledgeRecord) {
 	return c, r
 }
 
+// toLift is how many open pledges and freezes of others wait for a party, which
+// alone may lift them.
+func (x *exec) toLift(party string) *cell { return x.at(keyOf1(x.key(), rangeToLift, party)) }
+
 // pledge encumbers units of the asking holder for a creditor (design: neither the
 // Measures nor the Registration Rules know pledges).
 func (x *exec) pledge(o *tx.Pledge) *tx.Rejection {
@@ -49,6 +53,7 @@ func (x *exec) pledge(o *tx.Pledge) *tx.Rejection {
 	}
 	// Past this point the units are pledged.
 	x.shift(x.asker.id, o.Instrument, registryAvailable, pledged, o.Tonnes)
+	x.add(x.toLift(o.Pledgee), 1)
 	x.setMessage(c, &tx.PledgeRecord{
 		Registration: o.Registration, Pledgor: x.asker.id, Pledgee: o.Pledgee, Instrument: o.Instrument, Tonnes: o.Tonnes, Condition: o.Condition,
 	})
@@ -93,6 +98,7 @@ func (x *exec) releasePledge(o *tx.ReleasePledge) *tx.Rejection {
 	}
 	// Past this point the pledge is released.
 	r.Released = true
+	x.add(x.toLift(x.asker.id), -1)
 	x.setMessage(c, &r)
 	x.shift(r.Pledgor, r.Instrument, pledged, registryAvailable, r.Tonnes)
 	return nil

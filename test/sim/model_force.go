@@ -215,6 +215,12 @@ func (m *model) closeAccount(o *tx.CloseAccount) verdict {
 	for at, d := range m.obligations {
 		has = has || at.party == p.id && !m.closedYears[at.year] && !d.complete()
 	}
+	for _, pledge := range m.pledges {
+		has = has || !pledge.released && m.successor(pledge.pledgee) == p.id
+	}
+	for _, freeze := range m.freezes {
+		has = has || freeze.tonnes > 0 && freeze.court == p.id
+	}
 	if has {
 		return refuse(tx.OpenBusiness)
 	}
