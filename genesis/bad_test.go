@@ -100,6 +100,7 @@ func TestBadDocuments(t *testing.T) {
 		"instrument's code":      {"'CEA22'", "'CEA/22'", 87, "instruments[1].code", "letters of ASCII"},
 		"instrument named twice": {"'CEA22'", "'CEA19-20'", 87, "instruments[1].code", "named twice"},
 		"vintage":                {"vintage = 2020", "vintage = 20", 84, "instruments[0].vintage", "no year"},
+		"vintage twice":          {"vintage = 2022", "vintage = 2020", 88, "instruments[1].vintage", "a year has one"},
 		"price of half a fen":    {"'79.42'", "'79.425'", 89, "instruments[1].reference_price", `such as "79.42"`},
 		"price of nothing":       {"'79.42'", "'0.00'", 89, "instruments[1].reference_price", "no price"},
 		"price as a number":      {"'79.42'", "79.42", 89, "instruments.reference_price", "cannot decode"},

@@ -295,6 +295,11 @@ func (b *builder) instruments(d *Document, f *tx.Founding) {
 		if in.Vintage < 1990 || in.Vintage > 9999 {
 			b.bad(at("vintage"), "%d is no year of allowances", in.Vintage)
 		}
+		if vintage := fmt.Sprint("vintage ", in.Vintage); b.names[vintage] {
+			b.bad(at("vintage"), "%d has an instrument already: a year has one", in.Vintage)
+		} else {
+			b.names[vintage] = true
+		}
 		var price tx.Fen
 		if in.ReferencePrice != "" {
 			p, err := tx.ParseFen(in.ReferencePrice)

@@ -60,7 +60,13 @@ func newChain(f tx.Founding) (*chain, error) {
 	if f.Start < 0 || f.Start > maxInstant {
 		return nil, fmt.Errorf("state: genesis starts at %d ms, which is no time between 1970 and 9999", f.Start)
 	}
+	vintages := map[tx.Year]string{}
 	for _, i := range f.Instruments {
+		// A year's deduction and true-up are of the units of its vintage.
+		if other, twice := vintages[i.Vintage]; twice {
+			return nil, fmt.Errorf("state: genesis has two instruments of the vintage %d: %q and %q", i.Vintage, other, i.Code)
+		}
+		vintages[i.Vintage] = i.Code
 		if _, twice := c.instrument[i.Code]; twice || !validID(i.Code) || i.ReferencePrice < 0 || i.ReferencePrice > maxPrice {
 			return nil, fmt.Errorf("state: genesis names the instrument %q twice, or its code or price is impossible", i.Code)
 		}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"carbonledger/tx"
@@ -176,5 +177,17 @@ func TestMergeObligations(t *testing.T) {
 				t.Errorf("the one that goes has %v", &left)
 			}
 		})
+	}
+}
+
+// TestOneInstrumentAYear: a founding with two of one vintage is none.
+func TestOneInstrumentAYear(t *testing.T) {
+	f := tx.Founding{ProtocolVersion: 1, Instruments: []tx.Instrument{{Code: "CEA23", Vintage: 2023}, {Code: "CEA24", Vintage: 2024}}}
+	if _, err := newChain(f); err != nil {
+		t.Error(err)
+	}
+	f.Instruments[1].Vintage = 2023
+	if _, err := newChain(f); err == nil || !strings.Contains(err.Error(), `"CEA23" and "CEA24"`) {
+		t.Errorf("two instruments of 2023: %v", err)
 	}
 }
