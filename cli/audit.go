@@ -29,6 +29,8 @@ type auditing struct {
 	// export is a directory for tables, formats those of its files.
 	export  string
 	formats []string
+	// report is a file that gets the report.
+	report string
 }
 
 func newAuditCommand(g *globals) *cobra.Command {
@@ -46,10 +48,15 @@ The entries are confidential: a validator asks for an auditor's token. With --di
 the audit is kept and goes on from there the next time; with --follow it goes on as
 a monitor until the first lie.
 
+--report writes a page for people, in Chinese and English (.html), or the same as
+JSON or text (.json, .txt). It is replaced as a whole, after every round of
+--follow, and written too where the audit fails: then it holds the difference.
+An audit that could not be made, because a log did not answer, leaves it as it is.
+
 Exit code 1, with entry, height, transaction and difference, at the first thing that
 is wrong; also 1 if the checkpoint does not count by the policy.`,
 		Example: `  carbonledger audit https://wuhan:7081 https://shanghai:7081 --ca ca.pem --genesis genesis.toml --policy policy.txt --token-file token --dir audit/
-  carbonledger audit copy/ --genesis genesis.toml --policy policy.txt`,
+  carbonledger audit copy/ --genesis genesis.toml --policy policy.txt --report audit.html`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, g, args) },
 	}
@@ -61,7 +68,9 @@ is wrong; also 1 if the checkpoint does not count by the policy.`,
 	f.DurationVar(&a.follow, "follow", 0, "go on for ever, and look again after so long")
 	f.StringVar(&a.export, "export", "", "write transactions, holdings, money and trades as tables into this directory")
 	f.StringSliceVar(&a.formats, "export-format", []string{"csv"}, "csv, parquet, or both")
+	f.StringVar(&a.report, "report", "", "write a report into this `FILE`, by its ending .html, .json or .txt")
 	_ = cmd.MarkFlagRequired("policy")
+	_ = cmd.MarkFlagFilename("report", "html", "json", "txt")
 	return cmd
 }
 
@@ -130,6 +139,9 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 }
 
 func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
+	if err := checkReportName(a.report); err != nil {
+		return err
+	}
 	f, err := g.founding()
 	if err != nil {
 		return err
@@ -173,10 +185,18 @@ func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
 func (a *auditing) once(cmd *cobra.Command, g *globals, logs []audit.Log, o audit.Options) error {
 	began := time.Now()
 	report, err := runAudit(cmd, logs, o)
-	if report == nil {
+	if report == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return a.conclude(cmd, g, report, err, time.Since(began))
+	f, made := newFinding(report, err, began, time.Since(began))
+	if !made {
+		return err
+	}
+	err = f.failed
+	if a.report != "" {
+		err = errors.Join(err, writeReport(a.report, f.whole(logs, o.Policy), report.ScriptClock))
+	}
+	return errors.Join(f.record(g.json).print(cmd.OutOrStdout(), g.json), err)
 }
 
 // runAudit audits, in a directory that it removes where none is given.
@@ -193,39 +213,6 @@ func runAudit(cmd *cobra.Command, logs []audit.Log, o audit.Options) (report *au
 	defer bar.end()
 	o.Progress = bar.set
 	return audit.Run(cmd.Context(), logs, o)
-}
-
-// conclude prints the report and what it comes to.
-func (a *auditing) conclude(cmd *cobra.Command, g *globals, report *audit.Report, err error, took time.Duration) error {
-	var d *audit.Difference
-	verdict := "passed"
-	switch {
-	case errors.As(err, &d), errors.Is(err, audit.ErrNotCounted):
-		verdict = "failed"
-	case errors.Is(err, context.Canceled):
-		return err
-	case err != nil:
-		return err
-	}
-	r := record{title: "audit"}
-	r.add("verdict", verdict)
-	r.add("milliseconds", took.Milliseconds())
-	addReport(&r, report)
-	if d != nil {
-		difference := record{}
-		difference.add("entry", d.Entry)
-		difference.add("height", d.Height)
-		if d.Transaction >= 0 {
-			difference.add("transaction", d.Transaction)
-		}
-		difference.add("id", d.ID)
-		difference.add("what", d.What)
-		if g.json {
-			r.add("difference", difference)
-		}
-		err = fmt.Errorf("audit: the history is wrong at %w", err)
-	}
-	return errors.Join(r.print(cmd.OutOrStdout(), g.json), err)
 }
 
 func addReport(r *record, a *audit.Report) {
@@ -251,6 +238,7 @@ func addReport(r *record, a *audit.Report) {
 		rejected += c.Count
 	}
 	r.add("rejected", rejected)
+	r.add("log", a.Log)
 	r.add("cosigned_by", list(cosigners(a.Cosigned)))
 	r.add("compared_with", list(a.Compared))
 	r.add("rejections", reasons)

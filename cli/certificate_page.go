@@ -24,6 +24,11 @@ const maxCertificateBytes = 4 << 20
 //go:embed certificate.html
 var certificateText string
 
+// pageText is what all pages for people share: their style.
+//
+//go:embed page.html
+var pageText string
+
 // Markers of what stands in a page word for word. No other text can hold one:
 // the template escapes all of it.
 const (
@@ -35,7 +40,7 @@ const (
 var certificateTemplate = func() *template.Template {
 	t := template.New("page").Funcs(template.FuncMap{"inc": func(i int) int { return i + 1 }})
 	template.Must(t.New("proof").Parse(proofMark + `{{.}}` + proofEnd))
-	return template.Must(t.Parse(certificateText))
+	return template.Must(template.Must(t.Parse(certificateText)).Parse(pageText))
 }()
 
 // bilingual is a text in both languages of a certificate.

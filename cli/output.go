@@ -106,7 +106,7 @@ func (r record) print(to io.Writer, asJSON bool) error {
 	for i, name := range r.names {
 		name = heading(name)
 		switch v := r.values[i].(type) {
-		case record:
+		case record, verbatim:
 			below = append(below, i)
 		case []record:
 			if len(v) > 0 {
@@ -143,6 +143,9 @@ func printPart(to io.Writer, part any) error {
 	switch v := part.(type) {
 	case record:
 		return v.print(to, false)
+	case verbatim:
+		_, err := io.WriteString(to, string(v))
+		return err
 	case []record:
 		all = v
 	}
@@ -168,12 +171,15 @@ func printPart(to io.Writer, part any) error {
 func (r record) deep() bool {
 	return slices.ContainsFunc(r.values, func(v any) bool {
 		switch v.(type) {
-		case record, []record, lines:
+		case record, []record, lines, verbatim:
 			return true
 		}
 		return false
 	})
 }
+
+// verbatim is a text of several lines, each ended, that people copy.
+type verbatim string
 
 // lines are texts that people read one below the other.
 type lines []string

@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"carbonledger/tx/keyfile"
-	"carbonledger/tx/proof"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"os"
@@ -12,6 +9,7 @@ import (
 	"testing"
 
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // traded is a network on which a little happened in every table.
@@ -256,14 +254,6 @@ func TestAudit(t *testing.T) {
 func (s *solo) publish() (dir string) {
 	s.t.Helper()
 	dir = s.t.TempDir()
-	node := filepath.Join(s.dir, "nodes", "wuhan-1")
-	read := func(name string) ed25519.PrivateKey {
-		k, err := keyfile.Read(filepath.Join(node, name), "")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		return ed25519.NewKeyFromSeed(k.Secret())
-	}
 	v, err := s.ledger.View()
 	if err != nil {
 		s.t.Fatal(err)
@@ -271,11 +261,10 @@ func (s *solo) publish() (dir string) {
 	defer v.Close()
 	c := proof.Checkpoint{Origin: "carbonledger.test/script-test", Size: v.LogSize()}
 	c.Root, err = proof.Root(c.Size, v.Nodes)
-	own, err2 := c.SignOrigin(read("origin.key"))
-	line, err3 := c.Cosign(proof.CosignerName(c.Origin, "wuhan-1"), read("cosign.key"), 1_700_000_000)
-	if err := errors.Join(err, err2, err3, os.WriteFile(filepath.Join(dir, proof.CheckpointPath), c.Note(own, line), 0o600)); err != nil {
+	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.sign(dir, c)
 	for _, t := range proof.TilesOf(0, c.Size) {
 		b, err := v.Tile(t)
 		path := filepath.Join(dir, filepath.FromSlash(t.Path()))

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,10 +69,23 @@ type Report struct {
 	Accepted     uint64
 	Rejected     []ReasonCount
 	Conservation tx.Conservation
-	// Cosigned are the cosigners of the checkpoint, of the log that was audited.
-	Cosigned []proof.Cosignature
+	// Epochs are those of the whole ledger, in order of height.
+	Epochs []Epoch
+	// Log is the one that was audited, Checkpoint its signed note, and Cosigned
+	// who of the policy signed that. All are empty where a checkpoint did not count.
+	Log        string
+	Checkpoint []byte
+	Cosigned   []proof.Cosignature
 	// Compared are the other logs whose checkpoints were compared.
 	Compared []string
+}
+
+// Epoch is a re-executed block that closed a business day, with its state root.
+type Epoch struct {
+	state.Epoch
+	// Entry of the log that states the root, which was compared like every other; 0
+	// where the log ends before it.
+	Entry uint64
 }
 
 // ReasonCount counts the rejections for one reason.
@@ -183,7 +197,7 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 		}
 	}
 	head := heads[best]
-	a.report.Cosigned = head.cosigned
+	a.report.Log, a.report.Checkpoint, a.report.Cosigned = logs[best].Name(), head.note, head.cosigned
 	if a.report.Since, err = a.size(); err != nil {
 		return err
 	}
@@ -196,7 +210,7 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 			return err
 		}
 	}
-	if err := a.conclude(logs, heads, verified); err != nil {
+	if err := a.conclude(logs, heads, best, verified); err != nil {
 		return err
 	}
 	return a.keep(ctx, logs[best], head)
@@ -264,9 +278,9 @@ func (a *auditor) size() (uint64, error) {
 	return v.LogSize(), nil
 }
 
-// conclude compares the auditor's own tree with every checkpoint, and adds up
-// the accounts.
-func (a *auditor) conclude(logs []Log, heads []head, verified []byte) error {
+// conclude compares the auditor's own tree with every checkpoint, of which the one
+// of the best log was audited, and adds up the accounts.
+func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) error {
 	v, err := a.ledger.View()
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -289,7 +303,7 @@ func (a *auditor) conclude(logs []Log, heads []head, verified []byte) error {
 		if err := check(logs[i].Name(), heads[i].Checkpoint); err != nil {
 			return errors.Join(err, a.evidence(heads))
 		}
-		if i > 0 {
+		if i != best {
 			a.report.Compared = append(a.report.Compared, logs[i].Name())
 		}
 	}
@@ -310,10 +324,30 @@ func (a *auditor) conclude(logs []Log, heads []head, verified []byte) error {
 	if len(c.Breaks) > 0 {
 		return &Difference{Entry: v.LogSize() - 1, Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
 	}
+	if a.report.Epochs, err = epochs(v); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	if a.o.Finished != nil {
 		return a.o.Finished(v)
 	}
 	return nil
+}
+
+// epochs of a ledger, each with the entry that states its root: the first one
+// behind the block.
+func epochs(v *View) (all []Epoch, err error) {
+	found, err := v.Epochs(0, math.MaxInt)
+	for _, e := range found {
+		next, err := v.SizeAt(e.Height)
+		if err != nil {
+			return nil, err
+		}
+		if next >= v.LogSize() {
+			next = 0
+		}
+		all = append(all, Epoch{e, next})
+	}
+	return all, err
 }
 
 func (a *auditor) finish() {

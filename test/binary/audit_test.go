@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +30,7 @@ func TestWatchers(t *testing.T) {
 	n.fill("more", 5, 3)
 	height := n.awaitSame(n.nodes...)
 	t.Run("audit", func(t *testing.T) { audits(t, n) })
+	t.Run("report", func(t *testing.T) { reports(t, n) })
 	t.Run("metrics", func(t *testing.T) { metricsPages(t, n, height) })
 	t.Run("reflection", func(t *testing.T) { reflects(t, n) })
 }
@@ -91,6 +95,65 @@ func audits(t *testing.T, n *network) {
 		t.Fatal(err)
 	}
 	fromCopy().want(t, 0, "passed")
+}
+
+// reports of an audit that goes on: the file is replaced after each round, also
+// by that of the lie which ends it.
+func reports(t *testing.T, n *network) {
+	dir, file := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "report.json")
+	n.audit(n.nodes, "--save", dir).want(t, 0, "passed")
+	c := exec.Command(program, "audit", dir, "--genesis", n.genesis, "--policy", filepath.Join(n.dir, "policy.txt"),
+		"--dir", t.TempDir(), "--follow", "50ms", "--report", file)
+	var errOut bytes.Buffer
+	c.Stderr = &errOut
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	read := func() (r map[string]any, err error) {
+		b, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(b, &r)
+		}
+		return r, err
+	}
+	first := awaitAnswer(t, "a report", read)
+	if first["verdict"] != "passed" {
+		t.Errorf("the report says %v", first)
+	}
+	awaitAnswer(t, "a report of another round", func() (any, error) {
+		r, err := read()
+		if err == nil && r["began"] == first["began"] {
+			err = errors.New("it is the first one")
+		}
+		return r, err
+	})
+	// The same checkpoint with the log's own signature alone.
+	note := filepath.Join(dir, "checkpoint")
+	text, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, lines, _ := bytes.Cut(text, []byte("\n\n"))
+	own, _, _ := bytes.Cut(lines, []byte("\n"))
+	text = slices.Concat(body, []byte("\n\n"), own, []byte("\n"))
+	if err := os.WriteFile(note+".new", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(note+".new", note); err != nil {
+		t.Fatal(err)
+	}
+	err = c.Wait()
+	if c.ProcessState.ExitCode() != 1 || !strings.Contains(errOut.String(), "does not count") {
+		t.Errorf("the audit ended with %v: %s", err, errOut.String())
+	}
+	last, err := read()
+	if failure, _ := last["failure"].(string); err != nil || last["verdict"] != "failed" || !strings.Contains(errOut.String(), failure) {
+		t.Errorf("the report says %v (%v), the program %s", last, err, errOut.String())
+	}
 }
 
 // witnessLine is a policy's first witness, under another name.

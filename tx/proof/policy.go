@@ -18,6 +18,7 @@ type Policy struct {
 	members   map[string]bool // of any group
 	keys      map[string]bool // of witnesses
 	quorum    string
+	text      string
 }
 
 type group struct {
@@ -37,7 +38,7 @@ func ParsePolicy(text string) (*Policy, error) {
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 0x7f }) {
 		return nil, fmt.Errorf("proof: a policy has no control characters but tab and newline")
 	}
-	p := &Policy{witnesses: map[string]note.Verifier{}, groups: map[string]group{}, members: map[string]bool{}, keys: map[string]bool{}}
+	p := &Policy{text: text, witnesses: map[string]note.Verifier{}, groups: map[string]group{}, members: map[string]bool{}, keys: map[string]bool{}}
 	for i, line := range strings.Split(text, "\n") {
 		words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
@@ -131,6 +132,41 @@ func (p *Policy) free(name string) error {
 
 // Origin of the log.
 func (p *Policy) Origin() string { return p.log.Name() }
+
+// Text is the policy as it was read.
+func (p *Policy) Text() string { return p.text }
+
+// Rule is one of a policy's groups: Need of the Members, which are witnesses or
+// groups, make it up.
+type Rule struct {
+	Name    string
+	Need    int
+	Members []string
+}
+
+// Rules lists the quorum, and below it the groups that it is made of. A witness
+// alone is a group of itself. The quorum "none" has no rule.
+func (p *Policy) Rules() []Rule {
+	if p.quorum == "none" {
+		return nil
+	}
+	if p.witnesses[p.quorum] != nil {
+		return []Rule{{p.quorum, 1, []string{p.quorum}}}
+	}
+	return p.rulesOf(p.quorum)
+}
+
+func (p *Policy) rulesOf(name string) (all []Rule) {
+	g, ok := p.groups[name]
+	if !ok {
+		return nil
+	}
+	all = []Rule{{name, g.need, slices.Clone(g.members)}}
+	for _, m := range g.members {
+		all = append(all, p.rulesOf(m)...)
+	}
+	return all
+}
 
 // Open verifies a checkpoint: the log's signature, its origin, and that the
 // quorum cosigned it. Signatures of strangers are ignored, as the format says;

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -305,5 +306,24 @@ func TestCheckpointsThatAPolicyRefuses(t *testing.T) {
 	} {
 		_, _, err := p.Open(s.note)
 		refused(t, what, err, s.want)
+	}
+}
+
+// TestPolicyRules: the rules say who is needed, the quorum first.
+func TestPolicyRules(t *testing.T) {
+	text := "log " + testLogVKey() + "\nwitness a " + testVKey(a) + "\nwitness b " + testVKey(b) + "\nwitness c " + testVKey("c") + "\ngroup inner any a b\ngroup outer all inner c\n"
+	for quorum, want := range map[string][]Rule{
+		"outer": {{"outer", 2, []string{"inner", "c"}}, {"inner", 1, []string{"a", "b"}}},
+		"inner": {{"inner", 1, []string{"a", "b"}}},
+		"c":     {{"c", 1, []string{"c"}}},
+		"none":  nil,
+	} {
+		p := parsePolicy(t, text+"quorum "+quorum+"\n")
+		if got := p.Rules(); !reflect.DeepEqual(got, want) {
+			t.Errorf("the quorum %s has the rules %v, want %v", quorum, got, want)
+		}
+		if p.Text() != text+"quorum "+quorum+"\n" {
+			t.Errorf("the policy's text is %q", p.Text())
+		}
 	}
 }
