@@ -31,6 +31,7 @@ type demoOptions struct {
 
 func newDemoCommand(g *globals) *cobra.Command {
 	var o demoOptions
+	var withStdin bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Play a year of the market on five validators, lose a site, and audit it",
@@ -46,14 +47,23 @@ stands beside the ledger's own, the ledger says how often it saw what the figure
 do not name, every acknowledged transaction is looked for on the nodes that were
 lost, and an auditor re-executes the whole history.
 
+With --keep the network stays afterwards. Its directory then holds visitor.toml, a
+configuration for whoever asks it, logs.txt with the URLs of its logs, policy.txt,
+and in keys/ those of the institutions and the auditor's token.
+
 The year is China's 2024 unless --scenario names another file: docs/scenario.md.
 Exit code 1 if a figure differs, a day is not reconciled, a transaction is lost,
 or the audit fails.`,
 		Example: "  carbonledger demo\n  carbonledger demo --keep\n  carbonledger demo --scenario year.toml --seed 7 --data /tmp/year",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithCancel(cmd.Context())
+			defer cancel()
+			if withStdin {
+				cancelWithStdin(cmd, cancel)
+			}
 			d := &demo{demoOptions: o, g: g, cmd: cmd}
-			return d.run(cmd.Context())
+			return d.run(ctx)
 		},
 	}
 	f := cmd.Flags()
@@ -61,6 +71,8 @@ or the audit fails.`,
 	f.Uint64Var(&o.seed, "seed", 1, "of what the generator draws by lot")
 	f.StringVar(&o.data, "data", "", "empty or new `DIR` for the network, which stays (default: a temporary one)")
 	f.BoolVar(&o.keep, "keep", false, "leave the network running afterwards, until Ctrl-C")
+	f.BoolVar(&withStdin, "stop-with-stdin", false, "stop when standard input ends: for a parent process")
+	_ = f.MarkHidden("stop-with-stdin")
 	return cmd
 }
 

@@ -72,6 +72,9 @@ func (d *demo) sayHow() error {
 	if err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(d.net.Dir, "logs.txt"), []byte(strings.Join(d.net.logURLs(), "\n")+"\n"), 0o644); err != nil {
+		return fmt.Errorf("write the logs' addresses: %w", err)
+	}
 	say := func(title string, commands ...string) {
 		fmt.Fprintf(out, "\n%s:\n\n", title)
 		for _, c := range commands {

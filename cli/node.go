@@ -103,10 +103,7 @@ func runNode(cmd *cobra.Command, c node.Config, withStdin bool) error {
 	ctx, cancel := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 	if withStdin {
-		go func() {
-			_, _ = io.Copy(io.Discard, cmd.InOrStdin())
-			cancel()
-		}()
+		cancelWithStdin(cmd, cancel)
 	}
 	// Blocks are short-lived garbage: collecting less often costs memory that
 	// a validator has, and saves time that it needs.
@@ -126,6 +123,15 @@ func runNode(cmd *cobra.Command, c node.Config, withStdin bool) error {
 	stop, stopped := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer stopped()
 	return errors.Join(failure, n.Stop(stop))
+}
+
+// cancelWithStdin cancels when standard input ends: with the parent, however that
+// ends.
+func cancelWithStdin(cmd *cobra.Command, cancel func()) {
+	go func() {
+		_, _ = io.Copy(io.Discard, cmd.InOrStdin())
+		cancel()
+	}()
 }
 
 func orDash(s string) string {

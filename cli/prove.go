@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"carbonledger/node/api"
@@ -286,6 +287,9 @@ func printStatement(cmd *cobra.Command, asJSON bool, s *proof.StatementFile, p *
 		for k := range d.Body.Operations {
 			operations = append(operations, operationWord(&d.Body.Operations[k]))
 		}
+		if !asJSON {
+			operations = counted(operations)
+		}
 		puts, err := proof.DecodePuts(s.Entries[i].Puts)
 		if err != nil {
 			return err
@@ -310,4 +314,21 @@ func printStatement(cmd *cobra.Command, asJSON bool, s *proof.StatementFile, p *
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
 	return t.printRows(cmd.OutOrStdout())
+}
+
+// counted puts neighbours that are the same into one word: a transaction may have
+// 2,000 operations.
+func counted(names []string) (all []string) {
+	for len(names) > 0 {
+		n := slices.IndexFunc(names, func(s string) bool { return s != names[0] })
+		if n < 0 {
+			n = len(names)
+		}
+		word := names[0]
+		if n > 1 {
+			word = fmt.Sprintf("%s×%d", word, n)
+		}
+		all, names = append(all, word), names[n:]
+	}
+	return all
 }

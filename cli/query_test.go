@@ -274,3 +274,14 @@ func (s *solo) publish() (dir string) {
 	}
 	return dir
 }
+
+// TestCounted: a long transaction takes one line of a statement.
+func TestCounted(t *testing.T) {
+	for given, want := range map[string]string{
+		"": "", "A": "A", "A A A": "A×3", "A B B A": "A B×2 A",
+	} {
+		if got := strings.Join(counted(strings.Fields(given)), " "); got != want {
+			t.Errorf("%q is shown as %q, want %q", given, got, want)
+		}
+	}
+}

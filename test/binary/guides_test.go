@@ -70,18 +70,22 @@ func TestBadGuides(t *testing.T) {
 	sh := func(commands string) string { return "```sh\n" + commands + "\n```\n" }
 	const codes = "| 0 | done |\n"
 	for name, c := range map[string]struct{ text, want string }{
-		"another language":     {"```bash\nls\n```\n", "marked \"bash\""},
-		"no language":          {"```\nls\n```\n", "marked \"\""},
-		"an open block":        {"```sh\nls\n", "does not end"},
-		"output alone":         {"```output\n1\n```\n", "without the commands"},
-		"nothing to run":       {"ls\n", "0 blocks of commands"},
-		"a failing command":    {sh("ls nowhere"), "a command failed"},
-		"a code not shown":     {sh("carbonledger surrender || true") + "| 2 | usage |\n", "exit code 2, which the guide does not show"},
-		"a code not listed":    {sh("carbonledger version"), "lacks 0"},
-		"a code not seen":      {sh("carbonledger version") + codes + "| 4 | unknown |\n", "exit code 4, which no command"},
-		"another output":       {sh("echo one; echo two") + "```output\none\n```\n", "the program prints\none\ntwo"},
-		"a flag of none":       {sh("carbonledger version") + codes + "Use `--no-such-flag`.\n", "no-such-flag"},
-		"a link to nothing":    {sh("carbonledger version") + codes + "[that](nowhere.md)\n", "nowhere.md"},
+		"another language":  {"```bash\nls\n```\n", "marked \"bash\""},
+		"no language":       {"```\nls\n```\n", "marked \"\""},
+		"an open block":     {"```sh\nls\n", "does not end"},
+		"output alone":      {"```output\n1\n```\n", "without the commands"},
+		"nothing to run":    {"ls\n", "0 blocks of commands"},
+		"a failing command": {sh("ls nowhere"), "a command failed"},
+		"a code not shown":  {sh("carbonledger surrender || true") + "| 2 | usage |\n", "exit code 2, which the guide does not show"},
+		"a code not listed": {sh("carbonledger version"), "lacks 0"},
+		"a code not seen":   {sh("carbonledger version") + codes + "| 4 | unknown |\n", "exit code 4, which no command"},
+		"another output":    {sh("echo one; echo two") + "```output\none\n```\n", "the program prints\none\ntwo"},
+		"a flag of none":    {sh("carbonledger version") + codes + "Use `--no-such-flag`.\n", "no-such-flag"},
+		"a link to nothing": {sh("carbonledger version") + codes + "[that](nowhere.md)\n", "nowhere.md"},
+		"a demo left behind": {sh("carbonledger demo --keep --scenario " + smallScenario(t) + ` --data demo >demo.txt 2>&1 &
+until grep -s 'runs until Ctrl-C' demo.txt; do kill -0 $! || break; sleep 1; done
+carbonledger audit $(cat demo/logs.txt) --config demo/visitor.toml --policy demo/policy.txt --token-file demo/keys/auditor.token
+ls nowhere`), "verdict        passed"},
 		"a metric without end": {sh("carbonledger version") + codes + "`carbonledger_height`\n", "no validator runs at its end"},
 	} {
 		t.Run(name, func(t *testing.T) {

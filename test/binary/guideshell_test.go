@@ -33,10 +33,10 @@ type guideShell struct {
 }
 
 // guideWrapper stands for the program: it notes exit codes and the processes of
-// validators, and ties these to the test by a pipe.
+// validators and of the demo, and ties these to the test by a pipe.
 const guideWrapper = `#!/bin/sh
-if [ "$1" = node ]; then
-	echo "$$ $*" >>"$GUIDE_RECORDS/nodes"
+if [ "$1" = node ] || [ "$1" = demo ]; then
+	echo "$$ $*" >>"$GUIDE_RECORDS/$1s"
 	exec "$GUIDE_PROGRAM" "$@" --stop-with-stdin <&3 3<&-
 fi
 "$GUIDE_PROGRAM" "$@" 3<&-
@@ -97,17 +97,26 @@ func newGuideShell(t *testing.T, text string) *guideShell {
 	return s
 }
 
-// end stops the validators in order, and then whatever is left of the group.
+// end stops the validators and the demo in order, and then whatever is left of the
+// group. The demo's own validators are no part of that.
 func (s *guideShell) end(t *testing.T, held *os.File) {
 	_ = held.Close()
+	for _, line := range s.record("demos") {
+		if id, args, ok := strings.Cut(line, " "); ok {
+			if pid, err := strconv.Atoi(id); err == nil {
+				s.nodes[pid] = args
+			}
+		}
+	}
 	s.await(func() bool { return !slices.ContainsFunc(s.pids(), runsNow) })
 	for _, pid := range s.pids() {
 		if runsNow(pid) {
-			t.Errorf("the validator with process %d did not stop when its parent was gone", pid)
+			t.Errorf("the process %d (%s) did not stop when its parent was gone", pid, s.nodes[pid])
 		}
 	}
 	_ = syscall.Kill(-s.shell.Process.Pid, syscall.SIGKILL)
 	_ = s.shell.Wait()
+	awaitNoProcess(t, s.dir)
 }
 
 // runsNow is false for a zombie too, which the shell has not waited for.
@@ -150,11 +159,15 @@ func (s *guideShell) run(commands, pattern string) error {
 	if _, err := fmt.Fprintf(s.in, ". %s\nprintf '\\n%s\\n'\n", file, guideMark); err != nil {
 		return err
 	}
-	stuck := time.AfterFunc(patience, func() { _ = syscall.Kill(-s.shell.Process.Pid, syscall.SIGKILL) })
+	limit := patience
+	if guideDemo.MatchString(commands) {
+		limit *= 10 // it plays a year
+	}
+	stuck := time.AfterFunc(limit, func() { _ = syscall.Kill(-s.shell.Process.Pid, syscall.SIGKILL) })
 	printed, ended := s.printed()
 	stuck.Stop()
 	if !ended {
-		return fmt.Errorf("a command failed, or has not ended after %s:\n%s", patience, printed)
+		return fmt.Errorf("a command failed, or has not ended after %s:\n%s", limit, printed)
 	}
 	if err := s.noteCodes(printed); err != nil {
 		return fmt.Errorf("%w:\n%s", err, printed)
@@ -251,7 +264,10 @@ func (s *guideShell) pids() []int {
 	return all
 }
 
-var guideStart = regexp.MustCompile(`(?m)^carbonledger node `)
+var (
+	guideStart = regexp.MustCompile(`(?m)^carbonledger node `)
+	guideDemo  = regexp.MustCompile(`(?m)^carbonledger demo `)
+)
 
 // awaitNodes waits until the block has started so many validators, and each
 // that runs serves.
