@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// This file reads testdata/vectors.json as a foreign implementer would: with
+// This file reads testdata/vectors/signed-messages.json as a foreign implementer would: with
 // the standard library and the description in the file alone. It imports
 // nothing of carbonledger and no protobuf library.
 
@@ -127,7 +127,7 @@ func (f *foreign) nested(name string, body []byte) (count int) {
 }
 
 func TestVectorsWithTheStandardLibrary(t *testing.T) {
-	raw, err := os.ReadFile("testdata/vectors.json")
+	raw, err := os.ReadFile("../testdata/vectors/signed-messages.json")
 	if err != nil {
 		t.Fatal(err)
 	}

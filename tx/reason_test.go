@@ -13,20 +13,20 @@ import (
 	"unicode"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 const reasonsFile = "testdata/reasons.txt"
 
 // TestReasonsGolden: receipts carry the numbers for ever. A new reason is
-// added to the file by -update; a number or a name that stands there is never
-// changed, even with -update.
+// added to the file by -rewrite; a number or a name that stands there is never
+// changed, even with -rewrite.
 func TestReasonsGolden(t *testing.T) {
 	var b strings.Builder
 	for _, r := range Reasons() {
 		fmt.Fprintf(&b, "%d\t%s\t%s\t%s\n", r, r, r.Text(), r.TextChinese())
 	}
 	golden, err := os.ReadFile(reasonsFile)
-	if err != nil && !*update {
+	if err != nil && !*rewrite {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(golden)) {
@@ -39,8 +39,8 @@ func TestReasonsGolden(t *testing.T) {
 	if t.Failed() || b.String() == string(golden) {
 		return
 	}
-	if !*update {
-		t.Fatalf("%s differs: run go test ./tx -run Golden -update and look at the difference\n%s", reasonsFile, b.String())
+	if !*rewrite {
+		t.Fatalf("%s differs: run go test ./tx -run Golden -rewrite and look at the difference\n%s", reasonsFile, b.String())
 	}
 	if err := os.WriteFile(reasonsFile, []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const vectorsFile = "testdata/vectors.json"
+const vectorsFile = "../testdata/vectors/signed-messages.json"
 
 // hexBytes are shown in hexadecimal.
 type hexBytes []byte
@@ -195,7 +195,7 @@ func operationName(o isOperation_Operation) string {
 func TestVectorsGolden(t *testing.T) {
 	made := makeVectors(t)
 	golden, err := os.ReadFile(vectorsFile)
-	if err != nil && !*update {
+	if err != nil && !*rewrite {
 		t.Fatal(err)
 	}
 	var have vectors
@@ -212,12 +212,12 @@ func TestVectorsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw = append(raw, '\n')
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(vectorsFile, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(raw, golden) {
-		t.Errorf("%s differs: the encoding or a signature changed, which no running chain survives; where a vector was only added, run go test ./tx -run Golden -update", vectorsFile)
+		t.Errorf("%s differs: the encoding or a signature changed, which no running chain survives; where a vector was only added, run go test ./tx -run Golden -rewrite", vectorsFile)
 	}
 	v := NewVerifier(Domain(made.Genesis))
 	for _, c := range append(made.Transactions, made.SM2...) {

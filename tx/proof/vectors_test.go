@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"flag"
 	"strings"
@@ -10,7 +11,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
-const vectorsFile = "testdata/vectors/log.json"
+// vectorsDir holds all test vectors of docs/format.md.
+const vectorsDir = "../../testdata/vectors"
 
 // hexBytes are shown in hexadecimal.
 type hexBytes []byte
@@ -33,10 +35,30 @@ type (
 		Consistency []consistencyVector `json:"consistency"`
 		Checkpoint  checkpointVector    `json:"checkpoint"`
 		Policy      string              `json:"policy"`
+		Policies    []policyVector      `json:"policies"`
 		Receipts    []receiptVector     `json:"receipts"`
 		Tiles       []tileVector        `json:"tiles"`
-		State       stateVector         `json:"state"`
+		Counted     countedVector       `json:"counted"`
 		Refused     refusedVectors      `json:"refused"`
+	}
+	policyVector struct {
+		Name   string `json:"name"`
+		Policy string `json:"policy"`
+		Note   string `json:"note"`
+		Counts bool   `json:"counts"`
+		Reason string `json:"reason,omitempty"`
+	}
+	// countedVector is of the log whose entry N is the text "entry N".
+	countedVector struct {
+		Roots       []rootVector        `json:"roots"`
+		Inclusion   []inclusionVector   `json:"inclusion"`
+		Consistency []consistencyVector `json:"consistency"`
+		Tiles       []tileHashVector    `json:"tiles"`
+	}
+	tileHashVector struct {
+		Size   uint64   `json:"size"`
+		Path   string   `json:"path"`
+		SHA256 hexBytes `json:"sha256"`
 	}
 	keyVector struct {
 		Name   string   `json:"name"`
@@ -87,23 +109,6 @@ type (
 		Path    string   `json:"path"`
 		Content hexBytes `json:"content"`
 	}
-	stateVector struct {
-		Records []recordVector     `json:"records"`
-		Root    hexBytes           `json:"root"`
-		Proofs  []stateProofVector `json:"proofs"`
-	}
-	recordVector struct {
-		Key   hexBytes `json:"key"`
-		Value hexBytes `json:"value"`
-	}
-	stateProofVector struct {
-		Name   string   `json:"name"`
-		Key    hexBytes `json:"key"`
-		Proof  hexBytes `json:"proof"`
-		Exists bool     `json:"exists"`
-		Value  hexBytes `json:"value,omitempty"`
-		Reason string   `json:"reason,omitempty"`
-	}
 	textVector struct {
 		Name   string `json:"name"`
 		Text   string `json:"text"`
@@ -117,7 +122,6 @@ type (
 		Policies    []textVector        `json:"policies"`
 		Receipts    []textVector        `json:"receipts"`
 		Paths       []string            `json:"paths"`
-		State       []stateProofVector  `json:"state_proofs"`
 	}
 )
 
@@ -127,8 +131,10 @@ var aboutVectors = []string{
 	"Keys are Ed25519. The log signs as c2sp.org/signed-note says, its validators cosign as c2sp.org/tlog-cosignature says.",
 	"Checkpoints are c2sp.org/tlog-checkpoint without extension lines, the policy is c2sp.org/tlog-policy,",
 	"receipts are c2sp.org/tlog-proof with the record as extra data, tiles are c2sp.org/tlog-tiles.",
-	"State proofs are ICS-23 CommitmentProofs of its TendermintSpec over records in order of their keys.",
-	"What is refused has the reason in our words: notes and receipts by the policy above, state proofs for the root above.",
+	"The transactions in these records are samples and no transactions: records.json has real ones.",
+	"\"policies\" has a note for each policy, and whether the checkpoint counts by it.",
+	"\"counted\" is of another log, whose entry N is the ASCII text \"entry N\"; of its tiles stands the SHA-256.",
+	"What is refused has the reason in our words: notes and receipts by the policy above.",
 }
 
 func hashes(all []Hash) []hexBytes {
@@ -192,7 +198,8 @@ func makeVectors(t *testing.T) *vectors {
 		}
 		v.Tiles = append(v.Tiles, tileVector{tile.Path(), content})
 	}
-	v.addState(t)
+	v.addPolicies(c)
+	v.addCounted(t)
 	v.addRefused(l)
 	return v
 }
@@ -207,34 +214,77 @@ func (l *testLog) consistencyVector(old, size uint64) consistencyVector {
 	return consistencyVector{Old: old, Size: size, Path: hashes(must(Consistency(old, size, l.nodes.nodes))), OldRoot: oldRoot[:], Root: root[:]}
 }
 
-func (v *vectors) addState(t *testing.T) {
-	r := holdings(5)
-	tree := r.tree(t)
-	for i := range r.keys {
-		v.State.Records = append(v.State.Records, recordVector{r.keys[i], r.values[i]})
+// addPolicies has what satisfies a policy, and what does not.
+func (v *vectors) addPolicies(c *Checkpoint) {
+	head := "log " + testLogVKey() + "\n"
+	for _, name := range []string{"a", "b", "c"} {
+		head += "witness " + name + " " + testVKey(name) + "\n"
 	}
-	root := tree.Root()
-	v.State.Root = root[:]
-	for _, c := range []struct {
-		name string
-		key  []byte
-	}{{"existence", r.keys[2]}, {"existence of a long key", r.keys[3]}, {"absence between two", r.between(2)}, {"absence before the first", r.between(0)}, {"absence behind the last", r.between(5)}} {
-		p := proveState(t, tree, r, c.key)
-		value, exists, err := VerifyState(root, p, c.key)
-		if err != nil {
-			t.Fatal(err)
+	for _, p := range []struct {
+		name, rest string
+		by         []string
+		counts     bool
+	}{
+		{"two of three", "group g 2 a b c\nquorum g\n", []string{"a", "c"}, true},
+		{"one of three, where two are asked for", "group g 2 a b c\nquorum g\n", []string{"a"}, false},
+		{"all", "group g all a b c\nquorum g\n", []string{"a", "b", "c"}, true},
+		{"two, where all are asked for", "group g all a b c\nquorum g\n", []string{"a", "b"}, false},
+		{"any", "group g any a b\nquorum g\n", []string{"b"}, true},
+		{"one that is in no group, where any of a group is asked for", "group g any a b\nquorum g\n", []string{"c"}, false},
+		{"a group of groups", "group ab any a b\ngroup g all ab c\nquorum g\n", []string{"b", "c"}, true},
+		{"a group of groups, of which one is satisfied twice", "group ab any a b\ngroup g all ab c\nquorum g\n", []string{"a", "b"}, false},
+		{"one witness", "quorum b\n", []string{"b"}, true},
+		{"another witness", "quorum b\n", []string{"a", "c"}, false},
+		{"none", "quorum none\n", nil, true},
+		{"a stranger beside those that are asked for", "group g 2 a b c\nquorum g\n", []string{"a", "b", "stranger"}, true},
+		{"a stranger in place of one that is asked for", "group g 2 a b c\nquorum g\n", []string{"a", "stranger"}, false},
+		{"comments, tabs and URLs", "# who\n\n\tgroup  g\t2 a b c\nwitness d " + testVKey("d") + " https://d.example/\nquorum g\n", []string{"b", "c"}, true},
+	} {
+		v.Policies = append(v.Policies, policyVector{Name: p.name, Policy: head + p.rest, Note: string(signed(c, p.by...)), Counts: p.counts})
+	}
+	v.Policies = append(v.Policies, policyVector{
+		Name: "another log", Policy: strings.Replace(head, testLogVKey(), OriginVKey(testOrigin, publicOf(testKey("another log"))), 1) + "quorum a\n", Note: string(signed(c, "a")),
+	})
+}
+
+// addCounted has sizes around those at which tiles are full.
+func (v *vectors) addCounted(t *testing.T) {
+	k := kept{}
+	growTree(t, k, nil, 65_537)
+	root := func(size uint64) Hash { return must(Root(size, k.nodes)) }
+	for _, n := range []uint64{0, 1, 2, 3, 4, 5, 7, 8, 9, 127, 128, 129, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537} {
+		r := root(n)
+		v.Counted.Roots = append(v.Counted.Roots, rootVector{n, r[:]})
+	}
+	for _, c := range [][2]uint64{{0, 255}, {254, 255}, {0, 256}, {255, 256}, {0, 257}, {255, 257}, {256, 257}, {256, 513}, {0, 65_537}, {65_535, 65_537}, {65_536, 65_537}} {
+		leaf, r := LeafHash(leafData(int(c[0]))), root(c[1])
+		v.Counted.Inclusion = append(v.Counted.Inclusion, inclusionVector{Index: c[0], Size: c[1], Leaf: leaf[:], Path: hashes(must(Inclusion(c[0], c[1], k.nodes))), Root: r[:]})
+	}
+	for _, c := range [][2]uint64{{255, 256}, {255, 257}, {256, 257}, {256, 512}, {257, 513}, {512, 65_537}, {65_536, 65_537}} {
+		old, r := root(c[0]), root(c[1])
+		v.Counted.Consistency = append(v.Counted.Consistency, consistencyVector{Old: c[0], Size: c[1], Path: hashes(must(Consistency(c[0], c[1], k.nodes))), OldRoot: old[:], Root: r[:]})
+	}
+	for _, size := range []uint64{255, 256, 257, 513} {
+		for _, tile := range TilesOf(0, size) {
+			sum := sha256.Sum256(tileContent(k, tile))
+			v.Counted.Tiles = append(v.Counted.Tiles, tileHashVector{size, tile.Path(), sum[:]})
 		}
-		v.State.Proofs = append(v.State.Proofs, stateProofVector{Name: c.name, Key: c.key, Proof: p, Exists: exists, Value: value})
 	}
-	bad := func(name string, key, p []byte) {
-		v.Refused.State = append(v.Refused.State, stateProofVector{Name: name, Key: key, Proof: p})
+}
+
+// tileContent is a tile of the log that is counted.
+func tileContent(k kept, tile Tile) (b []byte) {
+	first := tile.Index * TileWidth
+	if tile.Entries {
+		for i := range tile.Width {
+			b = AppendEntry(b, leafData(int(first)+i))
+		}
+		return b
 	}
-	good := proveState(t, tree, r, r.keys[2])
-	bad("existence of another key", r.keys[1], good)
-	bad("a value changed", r.keys[2], bytes.Replace(good, r.values[2], []byte("9 t"), 1))
-	bad("a byte behind it", r.keys[2], append(bytes.Clone(good), 0))
-	bad("absence of a key that is there", r.keys[2], proveState(t, tree, r, r.between(2)))
-	bad("nothing", r.keys[2], nil)
+	for _, h := range must(k.nodes(tile.Level*TileHeight, first, tile.Width)) {
+		b = append(b, h[:]...)
+	}
+	return b
 }
 
 // addRefused has one of each kind; their reasons are added by refusals.

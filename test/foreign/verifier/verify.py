@@ -64,6 +64,8 @@ def record(raw, index, genesis):  # (4)
     need(len(e["previous_hash"]) == 32 and bool(e["transaction"]) == (r is not None), "an entry without form")
     need((height == 0) == (index == 0) and (index or raw == b"\x12\x20" + genesis), "the founding is by another genesis document")
     need(head is None or head["applied_height"] < height and len(head["applied_hash"]) == 32 and shows(head["proposer"]), "a head without form")
+    root = e["state_root"]
+    need(root is None or root["height"] + 1 == height and len(root["root"]) == 32 and (r is None or head is not None), "a state root of another place")
     if r is not None:
         need(r["index"] == index and r["height"] == height and (r["position"] == 0) == (head is not None), "the receipt is of another place")
         need(not r["first_id"] and len(r["subject"]) <= 403, "a receipt without form")
@@ -200,6 +202,20 @@ def checkpoint(note, policy):
     need(logkey in signers and len(root) == 32 and (quorum == "none" or counts(quorum)), "the checkpoint does not count by the policy")
     return int(three[1]), root
 
+def lead(index, size, h, path):  # the root to which the path leads, None for none: RFC 9162, 2.1.3.2
+    n, last = index, size - 1
+    for p in path:
+        if not last:
+            return None
+        if n & 1 or n == last:
+            h = sha(b"\1" + p + h)
+            while n and not n & 1:
+                n, last = n >> 1, last >> 1
+        else:
+            h = sha(b"\1" + h + p)
+        n, last = n >> 1, last >> 1
+    return h if last == 0 else None
+
 def included(file, leaf, policy):  # (8)
     need(len(file) <= 163840, "a receipt of more than 163,840 bytes")
     top, _, note = file.partition(b"\n\n")
@@ -213,17 +229,7 @@ def included(file, leaf, policy):  # (8)
     size, root = checkpoint(note, policy)
     index, path, h = int(lines[0][6:]), [unbase64(s) for s in lines[1:]], sha(b"\0" + raw)
     need(index < size and len(path) <= 63 and all(len(p) == 32 for p in path), "a path without form")
-    n, last = index, size - 1
-    for p in path:  # RFC 9162, 2.1.3.2
-        need(last, "the path is too long")
-        if n & 1 or n == last:
-            h = sha(b"\1" + p + h)
-            while n and not n & 1:
-                n, last = n >> 1, last >> 1
-        else:
-            h = sha(b"\1" + h + p)
-        n, last = n >> 1, last >> 1
-    need(last == 0 and h == root, "the path does not lead to the checkpoint's root")
+    need(lead(index, size, h, path) == root, "the path does not lead to the checkpoint's root")
     return index, size, raw
 
 def main():
