@@ -28,7 +28,8 @@ network and holds the receipt itself. It says what the receipt proves and no mor
 The record of a decision names its application alone. --application, once for each,
 gives the receipt of the transaction that applied, which is verified in the same way:
 then the page also says what was applied for. --leaf gives the record where it is too
-long to stand in the receipt.`,
+long to stand in the receipt. With --genesis, which may stand in the configuration, ids
+and signatures are compared with the transactions too.`,
 		Example: "  carbonledger receipt certificate decision.tlog-proof --policy policy.txt --application surrender.tlog-proof",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,6 +56,11 @@ long to stand in the receipt.`,
 			made, err := c.certify(p)
 			if err != nil {
 				return fmt.Errorf("no certificate: %w", err)
+			}
+			for _, proven := range made.proven() {
+				if err := g.checkOutcome(proven); err != nil {
+					return fmt.Errorf("no certificate: %w", err)
+				}
 			}
 			page, err := made.page()
 			if err != nil {
@@ -174,7 +180,7 @@ func verifyRegistered(file, leaf []byte, p *proof.Policy) (*registered, error) {
 	}
 	d, err := tx.Decode(proven.Record.Transaction)
 	if err != nil {
-		return nil, fmt.Errorf("the transaction of entry %d: %w", r.Index, err)
+		return nil, fmt.Errorf("the transaction of entry %d: %w", r.Index, notRejected(err))
 	}
 	if d.Body.Party != out.Party || d.Body.Reference != out.Reference || len(out.Id) != len(tx.ID{}) {
 		return nil, fmt.Errorf("entry %d of the log has the outcome of another transaction than its own", r.Index)

@@ -56,6 +56,15 @@ type certificate struct {
 	Operations []certificateOperation
 }
 
+// proven is what the receipts prove, the main one first.
+func (c *certificate) proven() []*proof.Proven {
+	all := []*proof.Proven{c.main.proven}
+	for _, a := range c.applications {
+		all = append(all, a.proven)
+	}
+	return all
+}
+
 // certificateOperation is one operation, and what the application says that it
 // decides.
 type certificateOperation struct {

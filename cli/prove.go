@@ -281,7 +281,7 @@ func printStatement(cmd *cobra.Command, asJSON bool, s *proof.StatementFile, p *
 	for i, one := range p.Records {
 		d, err := tx.Decode(one.Transaction)
 		if err != nil {
-			return fmt.Errorf("entry %d: %w", i+1, err)
+			return fmt.Errorf("entry %d: %w", i+1, notRejected(err))
 		}
 		var operations, after []string
 		for k := range d.Body.Operations {

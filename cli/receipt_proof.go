@@ -70,8 +70,12 @@ func newReceiptVerifyCommand(g *globals) *cobra.Command {
 		Short: "Check a receipt's proof, without a network",
 		Long: `Check that the outcome in a receipt is in the log, and that its checkpoint counts by
 the policy: the log's own signature, and enough cosignatures. Nothing is asked of
-anybody. With --tx also that the receipt is of those signed bytes; with --genesis
-that they are signed as the ledger asks.
+anybody. With --tx also that the receipt is of those signed bytes.
+
+Id and signatures name the network by its genesis document: with --genesis, which may
+stand in the configuration, they are compared with the transaction in the record, and
+the log with the one that the document names. Without it the output says that this was
+not checked: then it is the cosigners' word alone.
 
 Exit code 0 if everything holds, whatever the outcome was; 1 with the first thing
 that is wrong.`,
@@ -82,14 +86,19 @@ that is wrong.`,
 			if err != nil {
 				return err
 			}
-			index, proven, err := verifyFile(args[0], leaf, p)
+			index, all, err := verifyFile(args[0], leaf, p)
 			if err != nil {
 				return err
 			}
-			if err := g.checkTransaction(proven.Record, transaction); err != nil {
+			if err := sameTransaction(all[0].Record, transaction); err != nil {
 				return err
 			}
-			return printProven(cmd, g.json, index, proven)
+			for _, proven := range all {
+				if err := g.checkOutcome(proven); err != nil {
+					return err
+				}
+			}
+			return printProven(cmd, g, index, all[0])
 		},
 	}
 	f := cmd.Flags()
@@ -101,8 +110,9 @@ that is wrong.`,
 }
 
 // verifyFile checks a receipt, or a certificate with the receipt in it, whose
-// text must be what follows from that.
-func verifyFile(path, leaf string, p *proof.Policy) (uint64, *proof.Proven, error) {
+// text must be what follows from that. The first record is the receipt's, those of
+// a certificate's applications follow.
+func verifyFile(path, leaf string, p *proof.Policy) (uint64, []*proof.Proven, error) {
 	file, err := readAtMost(path, maxCertificateBytes)
 	if err != nil {
 		return 0, nil, err
@@ -118,14 +128,14 @@ func verifyFile(path, leaf string, p *proof.Policy) (uint64, *proof.Proven, erro
 		if err != nil {
 			return 0, nil, fmt.Errorf("%s: %w", path, err)
 		}
-		return c.main.index, c.main.proven, nil
+		return c.main.index, c.proven(), nil
 	}
 	r, err := readReceipt(path, leaf)
 	if err != nil {
 		return 0, nil, err
 	}
 	proven, err := r.Verify(p)
-	return r.Index, proven, err
+	return r.Index, []*proof.Proven{proven}, err
 }
 
 // readReceipt reads a receipt's file, and its record from another one if named.
@@ -146,42 +156,71 @@ func readReceipt(path, leaf string) (*proof.Receipt, error) {
 	return r, nil
 }
 
-// checkTransaction compares a record with signed bytes, and checks its signatures
-// where the genesis document is known.
-func (g *globals) checkTransaction(r *tx.OutcomeRecord, path string) error {
-	if path != "" {
-		raw, err := readTransaction(path)
-		if err != nil {
-			return err
+// notRejected is an error that has a reason, but is not the ledger's: the exit code
+// of a rejection is only for what the ledger rejected.
+func notRejected(err error) error { return errors.New(err.Error()) }
+
+// sameTransaction compares a record with the signed bytes in a file, if there is
+// one.
+func sameTransaction(r *tx.OutcomeRecord, path string) error {
+	if path == "" {
+		return nil
+	}
+	raw, err := readTransaction(path)
+	if err != nil {
+		return err
+	}
+	own, err := tx.Decode(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, notRejected(err))
+	}
+	theirs, err := tx.Decode(r.Transaction)
+	// Another signature of the same body is the same transaction.
+	if err != nil || string(own.Transaction.Body) != string(theirs.Transaction.Body) {
+		return fmt.Errorf("the receipt is of another transaction than %s", path)
+	}
+	return nil
+}
+
+// checkOutcome compares a record's outcome with the transaction beside it: party
+// and reference, and id and signatures where the genesis document is known, without
+// which nobody can tell what they are over.
+func (g *globals) checkOutcome(p *proof.Proven) error {
+	r := p.Record.Receipt
+	var d *tx.Decoded
+	if r != nil {
+		var err error
+		if d, err = tx.Decode(p.Record.Transaction); err != nil {
+			return fmt.Errorf("the transaction in the record: %w", notRejected(err))
 		}
-		own, err := tx.Decode(raw)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		theirs, err := tx.Decode(r.Transaction)
-		// Another signature of the same body is the same transaction.
-		if err != nil || string(own.Transaction.Body) != string(theirs.Transaction.Body) {
-			return fmt.Errorf("the receipt is of another transaction than %s", path)
+		if d.Body.Party != r.Party || d.Body.Reference != r.Reference {
+			return fmt.Errorf("the record has the outcome of %s of %s, its transaction is %s of %s", r.Reference, r.Party, d.Body.Reference, d.Body.Party)
 		}
 	}
-	if g.genesis == "" || r.Receipt == nil {
+	if g.genesis == "" {
 		return nil
 	}
 	f, err := g.founding()
 	if err != nil {
 		return err
 	}
-	v, err := tx.NewVerifier(f.Hash).Verify(r.Transaction)
-	if err != nil {
-		return fmt.Errorf("the transaction's signatures: %w", err)
+	if f.LogOrigin != p.Checkpoint.Origin {
+		return fmt.Errorf("the receipt is of the log %q, the genesis document names %q", p.Checkpoint.Origin, f.LogOrigin)
 	}
-	if id := v.ID(); string(id[:]) != string(r.Receipt.Id) {
-		return fmt.Errorf("the receipt speaks of transaction %x, its bytes are %s by this genesis document", r.Receipt.Id, id)
+	if r == nil {
+		return nil
+	}
+	v, err := tx.NewVerifier(f.Hash).Verify(p.Record.Transaction)
+	if err != nil {
+		return fmt.Errorf("the transaction's signatures: %w", notRejected(err))
+	}
+	if id := v.ID(); string(id[:]) != string(r.Id) {
+		return fmt.Errorf("the receipt speaks of transaction %x, its bytes are %s by this genesis document", r.Id, id)
 	}
 	return nil
 }
 
-func printProven(cmd *cobra.Command, asJSON bool, index uint64, p *proof.Proven) error {
+func printProven(cmd *cobra.Command, g *globals, index uint64, p *proof.Proven) error {
 	out := record{title: "receipt"}
 	out.add("verdict", "verified")
 	out.add("registration_number", index)
@@ -195,9 +234,14 @@ func printProven(cmd *cobra.Command, asJSON bool, index uint64, p *proof.Proven)
 	out.add("cosigned_by", lines(by))
 	if p.Record.Receipt == nil {
 		out.add("record", "a block without transactions")
-		return out.print(cmd.OutOrStdout(), asJSON)
+		return out.print(cmd.OutOrStdout(), g.json)
 	}
-	if err := out.print(cmd.OutOrStdout(), asJSON); err != nil || asJSON {
+	checked := "checked"
+	if g.genesis == "" {
+		checked = "not checked: give --genesis"
+	}
+	out.add("id_and_signatures", checked)
+	if err := out.print(cmd.OutOrStdout(), g.json); err != nil || g.json {
 		return err
 	}
 	return printReceipt(cmd.OutOrStdout(), p.Record.Receipt, false)
