@@ -156,8 +156,40 @@ func makeVectors(t *testing.T) *vectors {
 	for _, c := range append(bodyTraps(t), orderTraps(t)...) {
 		v.Refused = append(v.Refused, refusedVector{c.name, c.raw, c.reason.String(), c.reason})
 	}
+	for _, c := range badSignatures(t, names["registry-sm2"].Public().Key) {
+		v.Refused = append(v.Refused, refusedVector{c.name, c.raw, c.reason.String(), c.reason})
+	}
 	v.SM2 = []transactionVector{transaction("SM2 alone", testBody(operations[7]), "registry-sm2"), transaction("SM2 and Ed25519", testBody(operations[7]), "registry-sm2", "ministry")}
 	return v
+}
+
+// badSignatures have the form of a signature, and do not hold.
+func badSignatures(t *testing.T, sm2 []byte) []trap {
+	t.Helper()
+	w := newWire(t)
+	body := w.body(w.operation)
+	by := func(key, sig []byte) []byte {
+		return join(field(1, body), field(2, join(field(1, join(field(1, 2), field(2, key))), field(2, sig))))
+	}
+	some := bytes.Repeat([]byte{7}, 64)
+	order, err := hex.DecodeString("fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := NewTransaction(otherDomain, testBody(operationsOf(t, w.key, w.key)[7]), w.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []trap{
+		{"signed for another genesis document", elsewhere, BadSignature},
+		{"SM2, another signature", by(sm2, some), BadSignature},
+		{"SM2, r and s of 0", by(sm2, make([]byte, 64)), BadSignature},
+		{"SM2, r of n", by(sm2, append(bytes.Clone(order), some[32:]...)), BadSignature},
+		{"SM2, s of n", by(sm2, append(bytes.Clone(some[:32]), order...)), BadSignature},
+		{"SM2, a key whose x is above p", by(append([]byte{2}, bytes.Repeat([]byte{0xff}, 32)...), some), BadSignature},
+		{"SM2, a key that begins with 04", by(append([]byte{4}, sm2[1:]...), some), BadSignature},
+		{"SM2, a key of 32 bytes", by(sm2[:32], some), BadSignature},
+	}
 }
 
 func (v *vectors) addMessages(t *testing.T, node PrivateKey) {
