@@ -7,8 +7,8 @@ var reportVerdicts = map[string][2]bilingual{
 		"The whole history was verified and executed again from the genesis document: every entry, the tree over all of them and every checkpoint are those of the log, and the checkpoint counts by the policy.",
 	}},
 	"failed": {{"审计未通过", "FAILED"}, {
-		"审计止于首个错误，如下所示。请保存日志副本和审计目录中的证据，并向其他节点索取日志比对。",
-		"The audit ended at the first thing that is wrong, which follows. Keep the copy of the log and the evidence in the auditor's directory, and compare with the log of another node.",
+		"审计止于首个错误，如下所示。请保存本报告、日志副本以及审计目录（--dir）中的证据，并向其他节点索取日志比对。",
+		"The audit ended at the first thing that is wrong, which follows. Keep this report, the copy of the log and the evidence in the auditor's directory (--dir), and compare with the log of another node.",
 	}},
 }
 
@@ -34,7 +34,10 @@ var reportSections = []struct {
 	passed bool
 }{
 	{id: "first", title: bilingual{"首个差异", "The first difference"}, names: []string{"difference"}},
-	{id: "audited", title: bilingual{"审计对象", "What was audited"}, names: []string{
+	{id: "audited", title: bilingual{"审计对象", "What was audited"}, note: bilingual{
+		"条目数、根哈希、高度、运行哈希和账本时间均为审计人自己的账本所得；审计未通过的，该账本可能已执行至差异之后。",
+		"Size, root, height, running hash and ledger time are of the auditor's own ledger, which may have gone on behind the difference where the audit failed.",
+	}, names: []string{
 		"chain", "genesis_hash", "clock", "origin", "logs", "log", "compared_with", "size", "root", "height", "hash", "ledger_time"}},
 	{id: "counts", title: bilingual{"数量", "Counts"}, note: bilingual{
 		"以下为本次审计在起始条目数之后重新执行的数量；起始条目数之前的部分，此前已在同一目录中审计。审计未通过的，为止于差异之前的数量。",
