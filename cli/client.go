@@ -36,22 +36,30 @@ const (
 
 // client asks the nodes of --api. The caller closes it.
 func (g *globals) client(cmd *cobra.Command, a access) (*api.Client, error) {
+	c, err := g.clientConfig(cmd, a)
+	if err != nil {
+		return nil, err
+	}
+	return api.NewClient(c)
+}
+
+func (g *globals) clientConfig(cmd *cobra.Command, a access) (api.ClientConfig, error) {
 	c := api.ClientConfig{Addresses: g.api, CAFile: g.ca, TLS: g.tls || g.ca != ""}
 	if a == named {
 		if g.party == "" || g.key == "" {
-			return nil, usage(errors.New("this is not for everybody to read: give --party, --key and --genesis"))
+			return c, usage(errors.New("this is not for everybody to read: give --party, --key and --genesis"))
 		}
 		f, err := g.founding()
 		if err != nil {
-			return nil, err
+			return c, err
 		}
 		key, err := openKey(cmd, g.key)
 		if err != nil {
-			return nil, err
+			return c, err
 		}
 		c.Party, c.Key, c.Domain = g.party, &key, f.Hash
 	}
-	return api.NewClient(c)
+	return c, nil
 }
 
 // patience is the time that --timeout gives.

@@ -100,9 +100,9 @@ func (n *Node) answer(from string, q question) (a answer) {
 			a.Missing = err.Error()
 		}
 	case q.Trace != 0:
-		var err error
-		if a.Trace, err = n.Ledger().Trace(q.Trace); err != nil {
-			a.Missing = err.Error()
+		t, ok, err := n.Ledger().Trace(q.Trace)
+		if a.Trace = t.Transactions; err != nil || !ok {
+			a.Missing = fmt.Sprintf("no trace of block %d: %v", q.Trace, err)
 		}
 	}
 	return a

@@ -113,8 +113,13 @@ func (n *Node) diverged(ctx context.Context, height uint64, friend string) {
 	if err := n.writeDivergence(d); err != nil {
 		n.cfg.Logger.Error("consensus: write what differs", "error", err)
 	}
-	n.fail(fmt.Errorf("consensus: %s: %w: first at %s (%s has %s, here is %s). Its data is kept for inspection; "+
-		"to rejoin, move its state directory away and start it: it executes its log anew. Where it stops again, its snapshot differs as well: "+
+	// What is not flushed would be gone with the process, and with it the evidence. A
+	// crash here leaves less of it, and the next start finds the difference again.
+	if err := n.Ledger().Flush(); err != nil {
+		n.cfg.Logger.Error("consensus: keep the state that differs", "error", err)
+	}
+	n.fail(fmt.Errorf("consensus: %s: %w: first at %s (%s has %s, here is %s). Its data is kept for inspection "+
+		"(\"carbonledger diverge\" names the record); to rejoin, move its state directory away and start it: it executes its log anew. Where it stops again, its snapshot differs as well: "+
 		"make a new data directory (\"carbonledger init node\")",
 		n.cfg.Name, ErrDiverged, text, d.Peer, d.Theirs, d.Ours))
 }
@@ -171,13 +176,13 @@ func (n *Node) hashes(ctx context.Context, height uint64, friend string) (own, t
 
 // firstTransaction compares what each transaction of a block wrote.
 func (n *Node) firstTransaction(ctx context.Context, height uint64, friend string) (int, string) {
-	own, err := n.Ledger().Trace(height)
+	own, ok, err := n.Ledger().Trace(height)
 	var a answer
-	if err != nil || n.ask(ctx, friend, question{Trace: height}, &a) != nil {
+	if err != nil || !ok || n.ask(ctx, friend, question{Trace: height}, &a) != nil || a.Missing != "" {
 		return -1, ""
 	}
-	for i := range own {
-		if i < len(a.Trace) && own[i] == a.Trace[i] {
+	for i := range own.Transactions {
+		if i < len(a.Trace) && own.Transactions[i] == a.Trace[i] {
 			continue
 		}
 		v, err := n.Ledger().View()

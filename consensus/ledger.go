@@ -109,6 +109,14 @@ func (s *stores) writeCurrent(generation uint64) error {
 	return nil
 }
 
+// LiveState is the store of the live generation in a node's state directory, for
+// those who read it while no node runs.
+func LiveState(dir string) (string, error) {
+	s := &stores{fs: vfs.Default, dir: dir}
+	generation, err := s.readCurrent()
+	return s.path(generation), err
+}
+
 func syncDir(fs vfs.FS, dir string) error {
 	d, err := fs.OpenDir(dir)
 	if err != nil {

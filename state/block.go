@@ -156,9 +156,6 @@ func historyBlock(records []*tx.OutcomeRecord) ([]byte, error) {
 	return b.Marshal()
 }
 
-// tracedBlocks is how far back Trace answers.
-const tracedBlocks = 1000
-
 // fill puts everything that a block changes into one batch, its entries of the
 // log and their tree as well. The applied index travels with the balances: a
 // crash before it reaches the disk loses both and Raft's log replays the block;
@@ -184,7 +181,7 @@ func (l *Ledger) fill(b *pebble.Batch, c *changes) error {
 	end := blockEnd{hash: c.next.hash, size: c.next.size, time: c.next.facts.time}
 	for _, p := range append(c.local,
 		put{heightKey(localEnd, h), end.encode()},
-		put{heightKey(localTrace, h), c.trace},
+		put{heightKey(localTrace, h), encodeTrace(c.trace, c.writes)},
 		put{[]byte{localHead}, appendNumbers(nil, int64(h))},
 		put{[]byte{localApplied}, appendNumbers(nil, int64(c.next.index))},
 	) {

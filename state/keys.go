@@ -73,7 +73,7 @@ const (
 	localHead      byte = 0x83 // → height, 8 bytes
 	localEntry     byte = 0x84 // index → tx.OutcomeRecord
 	localEnd       byte = 0x85 // height → blockEnd
-	localTrace     byte = 0x86 // height → xxhash of each transaction's writes
+	localTrace     byte = 0x86 // height → what the block wrote, in short: see encodeTrace
 	localNode      byte = 0x87 // level, 1 byte, index, 8 bytes → nodes of the log's tree side by side
 	localVersion   byte = 0x88 // length of the key, 2 bytes, key, height → the record after that block
 	localStatement byte = 0x89 // party 0 number of the entry, 8 bytes, from 1 → index of the log, puts

@@ -28,6 +28,8 @@ var (
 	ErrClosed = errors.New("state: the ledger is closed")
 )
 
+var errReadOnly = errors.New("state: the ledger was opened for reading alone")
+
 // Options of a ledger. The zero value is good for a ledger on disk.
 type Options struct {
 	// FS holds the store; nil stands for the machine's.
@@ -35,6 +37,9 @@ type Options struct {
 	// OnFailure hears of errors that happen beside Apply, such as a failed
 	// flush; the node must stop. It may be called from any goroutine.
 	OnFailure func(error)
+	// ReadOnly opens a ledger that must exist, as far as it was flushed, and changes
+	// nothing on the disk: for evidence. It applies no block.
+	ReadOnly bool
 	// CheckConservation adds up every account after each block and panics
 	// where a tonne or a fen is missing: for tests.
 	CheckConservation bool
@@ -103,7 +108,7 @@ func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error)
 	if err != nil {
 		return nil, err
 	}
-	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, Filters: true, CacheBytes: cacheBytes, OnFailure: o.OnFailure})
+	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, ReadOnly: o.ReadOnly, Filters: true, CacheBytes: cacheBytes, OnFailure: o.OnFailure})
 	if err != nil {
 		return nil, fmt.Errorf("state: open the ledger: %w", err)
 	}
@@ -112,6 +117,9 @@ func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error)
 		l.log.tree = proof.NewTree()
 	}
 	l.quiet.L = &l.mu
+	if o.ReadOnly {
+		l.failed = errReadOnly
+	}
 	if err := l.start(dir); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -124,6 +132,9 @@ func (l *Ledger) start(dir string) error {
 	format, err := l.get([]byte{localFormat})
 	if err != nil {
 		return err
+	}
+	if format == nil && l.options.ReadOnly {
+		return fmt.Errorf("state: %s holds no ledger: nothing of it was flushed", dir)
 	}
 	if format == nil {
 		return l.found()
@@ -309,28 +320,6 @@ func (l *Ledger) HashAt(height uint64) (tx.ID, bool, error) {
 	}
 	end, err := endOf(height, l.get)
 	return end.hash, err == nil, err
-}
-
-// Trace is xxhash of what each recorded transaction of a block wrote, in order, so that
-// replicas that differ find the first transaction that does. It answers for the
-// newest 1000 blocks.
-func (l *Ledger) Trace(height uint64) ([]uint64, error) {
-	if !l.enter() {
-		return nil, ErrClosed
-	}
-	defer l.leave()
-	b, err := l.get(heightKey(localTrace, height))
-	if err != nil {
-		return nil, err
-	}
-	if b == nil {
-		return nil, fmt.Errorf("state: no trace of block %d: only the newest %d blocks have one", height, tracedBlocks)
-	}
-	all := make([]uint64, len(b)/8)
-	for i := range all {
-		all[i] = binary.BigEndian.Uint64(b[8*i:])
-	}
-	return all, nil
 }
 
 // Scrub reads every record, and so checks the checksum of every block of every

@@ -21,7 +21,7 @@ var restricted = map[string]bool{
 	"GetTransaction": true, "GetProof": true, "GetStateProof": true, "ListStatement": true, "ListHoldings": true, "ListMoney": true, "GetOrder": true, "Blocks": true, "ListTrades": true,
 	"ListLots": true, "GetAllocation": true, "ListVerifications": true, "ListApplications": true, "ListReductionHoldings": true,
 	"ListPrepared": true, "ListFreezes": true, "ListPledges": true, "GetCarryOver": true, "ListRisks": true,
-	"GetPenalty": true,
+	"GetPenalty": true, "CompareReplica": true,
 }
 
 // EachBlock calls f with the blocks from a height on, in order and each once,

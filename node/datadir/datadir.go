@@ -203,6 +203,30 @@ func (d *Dir) takeLock() error {
 	return nil
 }
 
+// Inspect keeps nodes out of a directory, or of a copy of one, while somebody reads
+// it. It changes nothing there; the caller closes it.
+func Inspect(dir string) (io.Closer, error) {
+	path := filepath.Join(dir, lockFile)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(nil), nil // no node ever ran here
+	}
+	if err != nil {
+		return nil, fmt.Errorf("datadir: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("datadir: lock %s: %w", path, err), f.Close())
+		}
+		holder, _ := io.ReadAll(io.LimitReader(f, 32))
+		return nil, errors.Join(fmt.Errorf("datadir: %s is in use by process %s: stop that node, or ask it: give the address of its API in place of its directory", dir, strings.TrimSpace(string(holder))), f.Close())
+	}
+	return f, nil
+}
+
+// StateDir is the directory of the ledger's stores in a data directory.
+func StateDir(dir string) string { return filepath.Join(dir, "state") }
+
 func writeAt(f *os.File, s string) error {
 	_, err := f.WriteAt([]byte(s), 0)
 	return err
@@ -286,7 +310,7 @@ func (d *Dir) Evidence() string { return filepath.Join(d.path, "evidence") }
 func (d *Dir) Genesis() string { return filepath.Join(d.path, genesisFile) }
 
 // State, RaftLog and Snapshots are directories of the node's stores.
-func (d *Dir) State() string     { return filepath.Join(d.path, "state") }
+func (d *Dir) State() string     { return StateDir(d.path) }
 func (d *Dir) RaftLog() string   { return filepath.Join(d.path, "raft") }
 func (d *Dir) Snapshots() string { return filepath.Join(d.path, "snapshots") }
 

@@ -31,6 +31,8 @@ type Options struct {
 	// DisableWAL: a commit is durable only after a flush. The ledger replays
 	// what a crash loses from Raft's log.
 	DisableWAL bool
+	// ReadOnly opens a store that must exist, and changes nothing of it.
+	ReadOnly bool
 	// Synced promises that every commit is synced and follows the one before.
 	// Open then tells damage from the torn end of the last commit.
 	Synced bool
@@ -109,6 +111,7 @@ func (d *DB) open(o Options) error {
 		FS:                 strictFS{o.FS, d},
 		Cache:              cache,
 		DisableWAL:         o.DisableWAL,
+		ReadOnly:           o.ReadOnly,
 		MemTableSize:       o.MemTableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{d, o.Logger},
@@ -121,6 +124,9 @@ func (d *DB) open(o Options) error {
 	}
 	if o.Filters {
 		options.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if o.ReadOnly {
+		options.FS = strictFS{readOnlyFS{o.FS}, d}
 	}
 	was, err := peek(o.FS, d.dir)
 	if err != nil {

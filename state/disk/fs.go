@@ -3,7 +3,10 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -30,6 +33,20 @@ func (d *DB) stop(what, name string, err error) {
 		d.fail(fmt.Errorf("%s %s: %w", what, name, err))
 		select {}
 	}
+}
+
+// readOnlyFS is for a store that is only read: a place that cannot be written to,
+// such as a mounted image, needs no lock.
+type readOnlyFS struct{ vfs.FS }
+
+func (fs readOnlyFS) Unwrap() vfs.FS { return fs.FS }
+
+func (fs readOnlyFS) Lock(name string) (io.Closer, error) {
+	c, err := fs.FS.Lock(name)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return io.NopCloser(nil), nil
+	}
+	return c, err
 }
 
 func (fs strictFS) Unwrap() vfs.FS { return fs.FS }

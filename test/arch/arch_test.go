@@ -39,10 +39,11 @@ var mayImport = map[string][]string{
 	"node/publish":      {"state", "tx", "tx/proof"},
 	"node/audit":        {"state", "tx", "tx/proof"},
 	"node/export":       {"state", "tx"},
+	"node/diverge":      {"consensus", "state", "tx", "node/api", "node/datadir"},
 	"node":              {"tx/...", "state/...", "consensus/...", "p2p", "genesis", "node/..."},
 	"cli/scenario":      {"tx", "genesis"},
 	"cli/local":         {},
-	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/export", "node/publish", "node/datadir", "genesis", "tx/..."},
+	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/diverge", "node/export", "node/publish", "node/datadir", "genesis", "tx/..."},
 }
 
 // onlyHome says which packages may import a dependency; everything that
