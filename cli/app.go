@@ -148,7 +148,7 @@ CARBONLEDGER_ and the name in capitals, with _ for -.`,
 			root.AddCommand(c)
 		}
 	}
-	add("network", newInitCommand(g), newNodeCommand(), newIntroductionCommand(g), newDemoCommand(g), newBenchCommand())
+	add("network", newInitCommand(g), newNodeCommand(), newRebuildCommand(g), newIntroductionCommand(g), newDemoCommand(g), newBenchCommand())
 	add("ask", g.verbs()...)
 	add("ask", newSubmitCommand(g), newShowCommand(g), newCosignCommand(g))
 	add("read", newQueryCommand(g), newReceiptCommand(g), newProveCommand(g), newStatementCommand(g), newStatusCommand(g), newAuditCommand(g), newDivergeCommand(g))

@@ -72,7 +72,8 @@ func (f *fsm) apply(entries []state.Entry) ([]state.Applied, error) {
 }
 
 // errReplaying: after a restart Raft hands over what the ledger has executed
-// already. Its label on a snapshot would lie before the content.
+// already. Its label on a snapshot would lie before the content, and a rebuilt
+// ledger does not know its own yet.
 var errReplaying = errors.New("consensus: no snapshot before the log is replayed")
 
 // Snapshot freezes the ledger. It runs between two batches, so the files and
@@ -82,7 +83,7 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 		return nil, f.failed
 	}
 	n := f.n
-	if f.handed < n.Ledger().AppliedIndex() {
+	if l := n.Ledger(); f.handed < l.AppliedIndex() || !l.IndexKnown() {
 		return nil, errReplaying
 	}
 	defer func(began time.Time) { n.stalled("snapshot", time.Since(began)) }(time.Now())

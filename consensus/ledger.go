@@ -109,6 +109,23 @@ func (s *stores) writeCurrent(generation uint64) error {
 	return nil
 }
 
+// InstallState makes a store the live generation of a state directory that holds
+// none. Moved, it is there for good: a crash before CURRENT is written leaves what a
+// start takes for the first generation.
+func InstallState(dir, store string) error {
+	s := &stores{fs: vfs.Default, dir: dir}
+	if err := s.fs.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("consensus: make %s: %w", dir, err)
+	}
+	if err := s.fs.Rename(store, s.path(1)); err != nil {
+		return fmt.Errorf("consensus: move the state to %s: %w", s.path(1), err)
+	}
+	if err := errors.Join(syncDir(s.fs, dir), syncDir(s.fs, s.fs.PathDir(dir))); err != nil {
+		return fmt.Errorf("consensus: sync %s: %w", dir, err)
+	}
+	return s.writeCurrent(1)
+}
+
 // LiveState is the store of the live generation in a node's state directory, for
 // those who read it while no node runs.
 func LiveState(dir string) (string, error) {

@@ -218,6 +218,11 @@ func (n *Node) found() error {
 	if existing || !founder {
 		return nil
 	}
+	if !n.Ledger().IndexKnown() {
+		// All founders with rebuilt ledgers would begin a second log, whose first
+		// blocks would pass for those that they have.
+		return n.lostMemory("its Raft log is empty, its state was rebuilt from an archive")
+	}
 	err = raft.BootstrapCluster(n.cfg.raftConfig(), n.cfg.Log, n.cfg.Log, n.cfg.Snapshots, n.transport, raft.Configuration{Servers: servers})
 	if err != nil {
 		return fmt.Errorf("consensus: found the network: %w", err)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -223,6 +224,55 @@ func TestNoSnapshotWhileReplaying(t *testing.T) {
 	}
 	m.replay(h, 30)
 	must(t, m.snapshot(own, 30), m.wantHead(h, 30), m.close())
+}
+
+// TestRebuiltState: a state that was made from an archive takes no snapshot until
+// Raft has handed over the last entry of which it has the block; then it is as any
+// other. A leader's snapshot replaces it, be it newer or older.
+func TestRebuiltState(t *testing.T) {
+	h := newHistory(t, 60)
+	rebuilt := func() (*machine, vfs.FS) {
+		t.Helper()
+		fs := vfs.NewMem()
+		m, err := newMachine(fs, &shelf{})
+		must(t, err)
+		m.hand(h, 1, 30)
+		must(t, m.Ledger().MarkRebuilt(), m.close())
+		m, err = newMachine(fs, &shelf{})
+		must(t, err, m.wantHead(h, 30))
+		return m, fs
+	}
+	own := &shelf{}
+	m, fs := rebuilt()
+	for _, upTo := range []uint64{0, 12, 29} {
+		m.replay(h, upTo)
+		if err := m.snapshot(own, upTo); !errors.Is(err, errReplaying) {
+			t.Errorf("a snapshot after %d of 30 entries: %v", upTo, err)
+		}
+	}
+	m.replay(h, 30)
+	must(t, m.snapshot(own, 30), m.wantHead(h, 30))
+	m.replay(h, 45)
+	must(t, m.wantHead(h, 45), m.close())
+	m, err := newMachine(fs, own)
+	must(t, err)
+	m.replay(h, 60)
+	must(t, m.wantHead(h, 60), m.Err(), m.close())
+
+	for _, at := range []uint64{20, 50} {
+		leaders := &shelf{}
+		leader, err := newMachine(vfs.NewMem(), leaders)
+		must(t, err)
+		leader.hand(h, 1, at)
+		must(t, leader.snapshot(leaders, at), leader.close())
+		_, content, err := leaders.Open(fmt.Sprint("snapshot-", at))
+		must(t, err)
+		m, _ := rebuilt()
+		m.hand(h, 1, 5)
+		must(t, m.fsm.Restore(content))
+		m.replay(h, 60)
+		must(t, m.wantHead(h, 60), m.Err(), m.snapshot(&shelf{}, 60), m.close())
+	}
 }
 
 // TestBadSnapshots: a snapshot that is not what it says leaves the old state.

@@ -74,7 +74,8 @@ type Ledger struct {
 	options  Options
 	x        *exec
 	log      *log
-	failed   error // of Apply, for good
+	failed   error    // of Apply, for good
+	passed   position // height and index that a rebuilt ledger has counted up to
 	proven   proven
 
 	// publish makes a batch and the position that it leaves one step for those
@@ -195,7 +196,11 @@ func (l *Ledger) Apply(entries []Entry) ([]Applied, error) {
 		return nil, ErrClosed
 	}
 	defer l.leave()
-	todo, applied := l.prepare(entries)
+	passed, err := l.place(entries)
+	if err != nil {
+		l.failed = err
+	}
+	todo, applied := l.prepare(entries, passed)
 	for i := range todo {
 		if l.failed != nil {
 			return applied[:i], l.failed
@@ -213,12 +218,12 @@ func (l *Ledger) Apply(entries []Entry) ([]Applied, error) {
 
 // prepare decodes the entries that are not applied yet and verifies the
 // transactions of all of them together.
-func (l *Ledger) prepare(entries []Entry) ([]*work, []Applied) {
+func (l *Ledger) prepare(entries []Entry, passed int) ([]*work, []Applied) {
 	todo := make([]*work, len(entries))
 	var raws [][]byte
 	index := l.now.index
 	for i, e := range entries {
-		if e.Index <= index {
+		if i < passed || e.Index <= index {
 			continue
 		}
 		index = e.Index

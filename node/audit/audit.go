@@ -149,6 +149,9 @@ type block struct {
 	signatures uint64
 }
 
+// LedgerDir is the re-executed ledger's store in the auditor's directory.
+const LedgerDir = "ledger"
+
 // Run audits the first of the logs that has the most, and compares the
 // checkpoints of the others with it. Its error is a *Difference for the first
 // thing that is wrong, wraps ErrNotCounted, or is a failure of this machine or of
@@ -158,7 +161,7 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	verifier := tx.NewVerifier(o.Founding.Hash)
-	ledger, err := state.Open(filepath.Join(o.Dir, "ledger"), o.Founding, verifier, o.Store)
+	ledger, err := state.Open(filepath.Join(o.Dir, LedgerDir), o.Founding, verifier, o.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +173,7 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 	var d *Difference
 	if errors.As(err, &d) {
 		// What was executed of a lie is no beginning for the next audit.
-		return a.report, errors.Join(err, ledger.Close(), os.RemoveAll(filepath.Join(o.Dir, "ledger")))
+		return a.report, errors.Join(err, ledger.Close(), os.RemoveAll(filepath.Join(o.Dir, LedgerDir)))
 	}
 	return a.report, errors.Join(err, ledger.Flush(), ledger.Close())
 }

@@ -180,6 +180,16 @@ func Open(dir, passphrase string) (*Dir, error) {
 	return d, nil
 }
 
+// Hold takes the directory's lock without its keys. The caller closes it.
+func Hold(dir string) (*Dir, error) {
+	v, err := ReadLine(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: dir, validator: v}
+	return d, d.takeLock()
+}
+
 // takeLock holds a lock that ends with the process. The file says whose it is.
 func (d *Dir) takeLock() error {
 	path := filepath.Join(d.path, lockFile)
