@@ -67,6 +67,7 @@ var operationNames = map[string]bilingual{
 	"Unfreeze":          {"解除冻结", "lifting of a freeze"},
 	"Pledge":            {"质押登记", "registration of a pledge"},
 	"ReleasePledge":     {"解除质押", "release of a pledge"},
+	"TakeStateRoot":     {"请求状态根", "request for a state root"},
 }
 
 // operationWord is the name of the operation's message.

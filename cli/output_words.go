@@ -64,6 +64,8 @@ func (w wording) describeFounding(op *tx.Operation, party string) []string {
 		return say("remove the validator %s", o.RemoveValidator.Name)
 	case *tx.Operation_SetProtocolVersion:
 		return say("move every replica to protocol version %d from the next block on", o.SetProtocolVersion.Version)
+	case *tx.Operation_TakeStateRoot:
+		return say("leave the root of the ledger's state in the log, as the block of this transaction leaves it")
 	}
 	return nil
 }

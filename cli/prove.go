@@ -39,7 +39,7 @@ func parseWhen(flag, s string) (w when, err error) {
 func newProveCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prove",
-		Short: "Prove what was held when a business day was closed, and check such proofs",
+		Short: "Prove what was held when the log got a root of the state, and check such proofs",
 	}
 	cmd.AddCommand(newProveHoldingCommand(g), newProveVerifyCommand(g))
 	return cmd
@@ -50,9 +50,10 @@ func newProveHoldingCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "holding PARTY INSTRUMENT",
 		Short: "Fetch the proof of a holding, or that there was none",
-		Long: `Fetch the proof of what a party held when a business day was closed, the newest
-close at or before --at: an ICS-23 proof to the root of that day's state, and a
-receipt of the log's entry that names the root. It convinces without a network.
+		Long: `Fetch the proof of what a party held: an ICS-23 proof to a root of the state, and a
+receipt of the log's entry that names the root. It convinces without a network. With
+--at DAY the root is that of the newest close of a business day up to the end of it;
+with --at HEIGHT the newest one up to there, also one that "take-state-root" asked for.
 
 It shows the holding: the node asks for the key of the party or of an institution.
 That there was no holding is proven to institutions and auditors alone, because the
@@ -117,7 +118,7 @@ func newProveVerifyCommand(g *globals) *cobra.Command {
 func printStateProven(cmd *cobra.Command, asJSON bool, p *proof.StateProven) error {
 	r := record{title: "state proof"}
 	r.add("verdict", "verified")
-	r.add("closed_day", p.Root.Day)
+	r.add("closed_day", closeOf(p.Root))
 	r.add("height", p.Root.Height)
 	r.add("log", p.Checkpoint.Origin)
 	r.add("cosigned_by", list(cosigners(p.Cosignatures)))
@@ -147,13 +148,21 @@ func printStateProven(cmd *cobra.Command, asJSON bool, p *proof.StateProven) err
 	return r.print(cmd.OutOrStdout(), asJSON)
 }
 
+// closeOf says which day's close left a root.
+func closeOf(root tx.StateRoot) string {
+	if root.Day == 0 {
+		return "none: the root was asked for"
+	}
+	return root.Day.String()
+}
+
 func newStatementCommand(g *globals) *cobra.Command {
 	var from, to, out string
 	cmd := &cobra.Command{
 		Use:   "statement PARTY",
 		Short: "Fetch a complete statement: every transaction that touched a party, none left out",
 		Long: `Fetch every recorded transaction that touched a party's account, between the closes
-of two business days: what it asked for, and what others did to it. The file holds the
+of two business days, or two heights: what it asked for, and what others did to it. The file holds the
 proofs of both ends, so that "statement verify" finds whatever is missing.`,
 		Example: "  carbonledger statement plant --from 2025-01-01 --to 2025-12-31 --party plant --key plant.key --out plant.statement",
 		Args:    cobra.ExactArgs(1),
@@ -184,8 +193,8 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&from, "from", "", "height or day; the newest close before it is the beginning (default: the founding)")
-	f.StringVar(&to, "to", "", "height or day; the newest close at or before it is the end (default: now)")
+	f.StringVar(&from, "from", "", "height or day; the newest root, or close, before it is the beginning (default: the founding)")
+	f.StringVar(&to, "to", "", "height or day; the newest root, or close, at or before it is the end (default: now)")
 	f.StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
 	cmd.AddCommand(newStatementVerifyCommand(g))
 	return cmd
@@ -271,9 +280,9 @@ func printStatement(cmd *cobra.Command, asJSON bool, s *proof.StatementFile, p *
 	r.add("verdict", "verified: nothing is missing")
 	r.add("party", p.Party)
 	if p.From != nil {
-		r.add("from_close_of", p.From.Root.Day)
+		r.add("from_close_of", closeOf(p.From.Root))
 	}
-	r.add("to_close_of", p.To.Root.Day)
+	r.add("to_close_of", closeOf(p.To.Root))
 	r.add("to_height", p.To.Root.Height)
 	r.add("entries_before", p.Before)
 	r.add("entries", len(p.Records))

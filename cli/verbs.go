@@ -50,6 +50,7 @@ func (g *globals) verbs() []*cobra.Command {
 		group("clock", "Set the clock of a network whose time is scripted", newClockSetCommand(g)),
 		group("validator", "Admit, change and remove validators", newValidatorSetCommand(g), newValidatorRemoveCommand(g)),
 		group("protocol", "Move to a newer protocol version", newProtocolSetCommand(g)),
+		newTakeStateRootCommand(g),
 		group("opening", "Bring the position of an earlier register forward", newBringForwardCommand(g), newOpeningPageCommand(g)),
 	}
 }
@@ -167,5 +168,22 @@ is refused.`,
 			return tx.Operation{}, fmt.Errorf("this program knows no protocol version above %d, and a validator that runs it would stop at once: ask with the program that every validator runs by then", audit.ProtocolVersion)
 		}
 		return tx.Operation{Operation: &tx.Operation_SetProtocolVersion{SetProtocolVersion: &tx.SetProtocolVersion{Version: uint32(n)}}}, nil
+	})
+}
+
+func newTakeStateRootCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "take-state-root",
+		Short: "Have the root of the state put into the log, beside those of the closes (ministry, registry, auditor)",
+		Long: `Ask that the block of this transaction leaves the root of the ledger's state in the
+log, as the close of a business day does. The next block names it: on a wall clock
+within a minute. Holdings and statements are proven to it, with the receipt's height:
+"prove holding --at HEIGHT". Between two requests lie the minutes of the parameter
+root.minutes.`,
+		Example: "  carbonledger take-state-root --genesis genesis.toml --party auditor --key auditor.key",
+		Args:    cobra.NoArgs,
+	}
+	return g.verb(cmd, nil, func([]string) (tx.Operation, error) {
+		return tx.Operation{Operation: &tx.Operation_TakeStateRoot{TakeStateRoot: &tx.TakeStateRoot{}}}, nil
 	})
 }

@@ -67,6 +67,7 @@ func TestVerbsOfTheRegister(t *testing.T) {
 			tx.Operation{Operation: &tx.Operation_StateTotals{StateTotals: &tx.StateTotals{Day: 20240102, Trades: 1, Tonnes: 3000, Amount: 24000000, Tradable: []tx.InstrumentTotal{{Instrument: "CEA22", Tonnes: 3000}, {Instrument: "CEA23"}}}}},
 			"trades: 1, 3,000 t (three thousand tonnes) for 240,000.00 yuan"},
 		{"bank", "day|state|2024-01-02|--money|5", tx.Operation{Operation: &tx.Operation_StateTotals{StateTotals: &tx.StateTotals{Day: 20240102, Money: 500}}}, "money of all sub-ledgers: 5.00 yuan (five yuan)"},
+		{"auditor", "take-state-root", tx.Operation{Operation: &tx.Operation_TakeStateRoot{TakeStateRoot: &tx.TakeStateRoot{}}}, "leave the root of the ledger's state in the log"},
 		{"registry", "day|reconcile|2024-01-02", tx.Operation{Operation: &tx.Operation_Reconcile{Reconcile: &tx.Reconcile{Day: 20240102}}}, "reconcile the trading day 2024-01-02"},
 		{"entity-1", "receivable|repay|--instrument|CEA23|--tonnes|2", tx.Operation{Operation: &tx.Operation_RepayReceivable{RepayReceivable: &tx.RepayReceivable{Instrument: "CEA23", Tonnes: 2}}}, "hand back 2 t (two tonnes) of CEA23 of entity-1"},
 		{"verifier", "verification|record|--entity|plant|--year|2023|--tonnes|85,000|--report|" + textFile(t, "report"),

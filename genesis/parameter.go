@@ -33,7 +33,7 @@ func parameterValue(name string, d *Document) (func(string) error, error) {
 	switch name {
 	case "price.limit.listed", "price.limit.block", "price.limit.bidding", "offset.share", "carryover.rate":
 		return checkShare, nil
-	case "order.listed.below", "order.block.least", "order.bidding.least", "carryover.base", "prepared.days", "risk.days":
+	case "order.listed.below", "order.block.least", "order.bidding.least", "carryover.base", "prepared.days", "risk.days", "root.minutes":
 		return checkWhole, nil
 	case "hours.listed", "hours.block", "hours.bidding":
 		return checkHours, nil

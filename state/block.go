@@ -88,7 +88,7 @@ func (o *overlay) outcome(r *tx.OutcomeRecord) outcome {
 // execute runs a block over the exec's overlay. It writes nothing to disk. The
 // outcomes share memory with the receipts.
 func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes []outcome, trace []byte) {
-	x.height, x.version, x.logSize, x.closed = now.height+1, x.facts.version, now.size, 0
+	x.height, x.version, x.logSize, x.closed, x.rootAsked = now.height+1, x.facts.version, now.size, 0, false
 	before, root := x.facts, x.stateRoot(now.height)
 	record := func(raw []byte, r *tx.Receipt) outcome {
 		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r}
@@ -118,7 +118,7 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 	if x.facts != before {
 		x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
 	}
-	if x.closed != 0 {
+	if x.closed != 0 || x.rootAsked {
 		x.endEpoch()
 	}
 	x.accounts.blockEnds()

@@ -14,11 +14,12 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Epoch is a block that closed a business day, with the root of the state that it
-// left: the tree of proof.BuildStateTree over all records of the chosen ranges.
+// Epoch is a block that closed a business day, or in which a root was asked for,
+// with the root of the state that it left: the tree of proof.BuildStateTree over all
+// records of the chosen ranges.
 type Epoch struct {
 	Height  uint64
-	Day     tx.Day // that it closed; the last one of several
+	Day     tx.Day // that it closed, the last one of several; 0 where it closed none
 	Records uint64
 	Root    proof.Hash
 }
@@ -41,8 +42,28 @@ func decodeEpoch(height, b []byte) Epoch {
 	}
 }
 
+// takeStateRoot asks for the root of what this block leaves. A root costs a scan of
+// the whole state on every replica, so requests keep the distance of a parameter;
+// but one root answers all that a block asks for.
+func (x *exec) takeStateRoot(*tx.TakeStateRoot) *tx.Rejection {
+	c := x.at(append(x.key(), rangeRootAsked))
+	if c.exists() && !x.rootAsked {
+		next := tx.Instant(c.number() + x.wholeOn(parameterRootMinutes, x.today())*minuteLength)
+		if x.facts.time < next {
+			return short(tx.RootTooSoon, "", next, x.facts.time)
+		}
+	}
+	// Past this point the block leaves a root.
+	x.rootAsked = true
+	x.setNumber(c, int64(x.facts.time))
+	return nil
+}
+
+// minuteLength in milliseconds.
+const minuteLength = 60 * 1000
+
 // endEpoch writes the root of the state that the block leaves. It reads every
-// chosen record, which once a business day costs less than keeping them in memory
+// chosen record, which as seldom as it is done costs less than keeping them in memory
 // and in step with the store.
 func (x *exec) endEpoch() {
 	e := Epoch{Day: x.closed}
@@ -64,7 +85,7 @@ func (x *exec) endEpoch() {
 }
 
 // stateRoot is the root that a block left, for the record behind it: there a
-// stranger finds it in the log. nil where the block closed no day.
+// stranger finds it in the log. nil where the block left none.
 func (x *exec) stateRoot(height uint64) *tx.StateRoot {
 	key := heightKey(rangeEpoch, height)
 	c := x.at(key)
@@ -131,16 +152,29 @@ func (v *View) Epochs(after uint64, limit int) (all []Epoch, err error) {
 	return all, nil
 }
 
-// EpochAt is the newest epoch of a height or below it, false if there is none.
-func (v *View) EpochAt(height uint64) (e Epoch, ok bool, err error) {
+// EpochAt is the newest epoch of a height or below it, CloseAt the newest one that
+// closed a business day; false if there is none.
+func (v *View) EpochAt(height uint64) (Epoch, bool, error) {
+	return v.epoch(height, func(*Epoch) bool { return true })
+}
+
+func (v *View) CloseAt(height uint64) (Epoch, bool, error) {
+	return v.epoch(height, func(e *Epoch) bool { return e.Day != 0 })
+}
+
+// epoch is the newest one at or below a height that is wanted.
+func (v *View) epoch(height uint64, wanted func(*Epoch) bool) (e Epoch, ok bool, err error) {
 	i, err := v.store.NewIter(&pebble.IterOptions{LowerBound: []byte{rangeEpoch}, UpperBound: append(heightKey(rangeEpoch, height), 0)})
 	if err != nil {
 		return e, false, fmt.Errorf("state: read the epochs: %w", err)
 	}
-	if i.Last() {
-		if b, valueErr := i.ValueAndErr(); valueErr == nil { // else Close returns it
-			e, ok = decodeEpoch(i.Key()[1:], b), true
+	for more := i.Last(); more && !ok; more = i.Prev() {
+		b, err := i.ValueAndErr()
+		if err != nil {
+			break // Close returns it
 		}
+		e = decodeEpoch(i.Key()[1:], b)
+		ok = wanted(&e)
 	}
 	if err := i.Close(); err != nil {
 		return e, false, fmt.Errorf("state: read the epochs: %w", err)
@@ -160,7 +194,7 @@ func (v *View) ProveState(epoch uint64, key []byte) ([]byte, proof.Hash, error) 
 	}
 	e, ok, err := v.EpochAt(epoch)
 	if err == nil && (!ok || e.Height != epoch) {
-		err = fmt.Errorf("%w: height %d closed no business day", ErrNoProof, epoch)
+		err = fmt.Errorf("%w: height %d left no state root", ErrNoProof, epoch)
 	}
 	if err != nil {
 		return nil, proof.Hash{}, err
@@ -240,10 +274,18 @@ func (v *View) RootEntry(epoch uint64) (uint64, error) {
 func HoldingKey(party, instrument string) []byte { return keyOf2(nil, rangeHolding, party, instrument) }
 func StatementKey(party string) []byte           { return keyOf1(nil, rangeStatement, party) }
 
-// EpochHeight is the height of the newest epoch at or below a height; ErrNoProof
-// where there is none.
+// EpochHeight is the height of the newest epoch at or below a height, CloseHeight
+// that of the newest which closed a business day; ErrNoProof where there is none.
 func (v *View) EpochHeight(height uint64) (uint64, error) {
 	e, ok, err := v.EpochAt(height)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: up to height %d no business day was closed and no state root asked for", ErrNoProof, height)
+	}
+	return e.Height, err
+}
+
+func (v *View) CloseHeight(height uint64) (uint64, error) {
+	e, ok, err := v.CloseAt(height)
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: no business day was closed up to height %d", ErrNoProof, height)
 	}

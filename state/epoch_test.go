@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"carbonledger/state"
+	"carbonledger/tx"
 	"carbonledger/tx/proof"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -134,4 +135,44 @@ func TestEpochOfBlock(t *testing.T) {
 	if value, _, err := proof.VerifyState(root, p, []byte("\x07e2")); err != nil || len(value) != 24 || value[7] != 9 {
 		t.Errorf("e2 has %x, %v", value, err)
 	}
+}
+
+// TestRequestedRoot: a root that was asked for stands in the log behind its block,
+// without a day, proves what the block left, and is no close.
+func TestRequestedRoot(t *testing.T) {
+	s := newScript(t)
+	s.open()
+	defer s.close()
+	block := func(lines ...string) { s.apply(benchBlockOf(s, lines)) }
+	block("exchange a: open-day day=20240102", "exchange b: close-day day=20240102", "bank c: deposit to=e0 fen=5")
+	block("bank d: deposit to=e0 fen=6")
+	block("ministry e: take-state-root", "bank f: deposit to=e0 fen=7")
+	block("bank g: deposit to=e0 fen=8")
+	v, err := s.ledger.View()
+	s.must(err)
+	defer func() { s.must(v.Close()) }()
+	for at, want := range map[uint64][2]uint64{1: {1, 1}, 2: {1, 1}, 3: {3, 1}, 4: {3, 1}} {
+		newest, err1 := v.EpochHeight(at)
+		closed, err2 := v.CloseHeight(at)
+		if err := errors.Join(err1, err2); err != nil || newest != want[0] || closed != want[1] {
+			t.Errorf("at height %d the newest root is of %d, the newest close %d: %v", at, newest, closed, err)
+		}
+	}
+	if _, err := v.CloseHeight(0); !errors.Is(err, state.ErrNoProof) {
+		t.Errorf("a close before any: %v", err)
+	}
+	p, root, err := v.ProveState(3, []byte("\x07e0"))
+	s.must(err)
+	if value, _, err := proof.VerifyState(root, p, []byte("\x07e0")); err != nil || value[7] != 18 {
+		t.Errorf("e0 has %x, %v", value, err)
+	}
+	entry, err := v.RootEntry(3)
+	s.must(err)
+	s.must(v.Entries(entry, entry+1, func(_ uint64, raw []byte) error {
+		r, err := tx.DecodeRecord(raw)
+		if err != nil || r.Height != 4 || r.StateRoot == nil || r.StateRoot.Height != 3 || r.StateRoot.Day != 0 || !bytes.Equal(r.StateRoot.Root, root[:]) {
+			t.Errorf("the record behind it is %v, %v", r, err)
+		}
+		return nil
+	}))
 }

@@ -17,8 +17,10 @@ type exec struct {
 	height  uint64
 	// logSize is the size of the log before this block.
 	logSize uint64
-	// closed is the business day that this block closed, 0 for none.
-	closed tx.Day
+	// closed is the business day that this block closed, 0 for none; rootAsked says
+	// that it was asked to leave the root of its state.
+	closed    tx.Day
+	rootAsked bool
 
 	// Of the transaction that runs:
 	asker account
@@ -53,19 +55,20 @@ func (x *exec) today() tx.Day {
 
 // saved is what a rollback restores beside the overlay.
 type saved struct {
-	facts  facts
-	closed tx.Day
-	dirty  bool
+	facts     facts
+	closed    tx.Day
+	rootAsked bool
+	dirty     bool
 }
 
 func (x *exec) save() saved {
 	x.begin()
-	return saved{x.facts, x.closed, x.accounts.dirty}
+	return saved{x.facts, x.closed, x.rootAsked, x.accounts.dirty}
 }
 
 func (x *exec) restore(s saved) {
 	x.rollBack()
-	x.facts, x.closed = s.facts, s.closed
+	x.facts, x.closed, x.rootAsked = s.facts, s.closed, s.rootAsked
 	// A key or an account that the transaction made is gone again; what the
 	// cache would say of it was never asked.
 	x.accounts.dirty = s.dirty

@@ -64,6 +64,7 @@ const (
 	rangeReceivable   byte = 0x30 // party 0 instrument → tonnes, 8 bytes
 	rangeStatement    byte = 0x31 // party → size of its statement, 8 bytes, head
 	rangeEpoch        byte = 0x32 // height → day, 4 bytes, number of records, 8 bytes, root
+	rangeRootAsked    byte = 0x33 // → ledger time of the newest TakeStateRoot, 8 bytes
 	rangeToLift       byte = 0x34 // party → open pledges and freezes that only it lifts, 8 bytes
 
 	localRanges    byte = 0x80

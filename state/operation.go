@@ -131,7 +131,8 @@ func (x *exec) dutyOperation(operation *tx.Operation) *tx.Rejection {
 	return x.encumbranceOperation(operation)
 }
 
-// encumbranceOperation is operation for cancellation, carry-over, transfers by law, freezes and pledges.
+// encumbranceOperation is operation for cancellation, carry-over, transfers by law, freezes and pledges, and
+// for state roots.
 func (x *exec) encumbranceOperation(operation *tx.Operation) *tx.Rejection {
 	switch o := operation.Operation.(type) {
 	case *tx.Operation_CancelVoluntarily:
@@ -148,6 +149,8 @@ func (x *exec) encumbranceOperation(operation *tx.Operation) *tx.Rejection {
 		return allowed(x, "Pledge", o.Pledge, x.pledge)
 	case *tx.Operation_ReleasePledge:
 		return allowed(x, "ReleasePledge", o.ReleasePledge, x.releasePledge)
+	case *tx.Operation_TakeStateRoot:
+		return allowed(x, "TakeStateRoot", o.TakeStateRoot, x.takeStateRoot)
 	}
 	return no(tx.OperationNotInVersion)
 }

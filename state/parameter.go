@@ -39,6 +39,7 @@ const (
 	parameterCarryFrom    = "carryover.from"        // first day for applications
 	parameterCarryUntil   = "carryover.until"       // last day for applications
 	parameterWitnesses    = "log.witnesses"         // 1 NAME VKEY URL, NAME VKEY URL: proof.ParseWitnesses
+	parameterRootMinutes  = "root.minutes"          // between two requests for a state root
 	parameterRiskDays     = "risk.days"             // days to the deadline from which a gap is a high risk
 )
 
@@ -68,6 +69,7 @@ var parameterDefaults = map[string]string{
 	parameterCarryFrom:         "2026-01-31",
 	parameterCarryUntil:        "2026-06-10",
 	parameterRiskDays:          "30",
+	parameterRootMinutes:       "60",
 	parameterWitnesses:         "none",
 }
 
@@ -137,7 +139,8 @@ func (c *chain) parameterValue(name, value string) (market, known, ok bool) {
 	case parameterListedLimit, parameterBlockLimit, parameterOffsetShare, parameterBiddingLimit, parameterCarryRate:
 		_, ok = parseShare(value)
 		return false, true, ok
-	case parameterListedBelow, parameterBlockLeast, parameterBiddingLeast, parameterCarryBase, parameterPrepared, parameterRiskDays:
+	case parameterListedBelow, parameterBlockLeast, parameterBiddingLeast, parameterCarryBase, parameterPrepared, parameterRiskDays,
+		parameterRootMinutes:
 		n, whole := parseWhole(value)
 		return false, true, whole && n <= maxWhole
 	case parameterWitnesses:

@@ -52,7 +52,7 @@ var (
 )
 
 // tableOfRules in the order of the operations' numbers.
-var tableOfRules = slices.Concat(foundingRules, marketRules, allowanceRules, governanceRules, personRules, accountRules, orderRules, complianceRules, reductionRules, encumbranceRules)
+var tableOfRules = slices.Concat(foundingRules, marketRules, allowanceRules, governanceRules, personRules, accountRules, orderRules, complianceRules, reductionRules, encumbranceRules, rootRules)
 
 // ruleOf finds a row by the operation's name, and completes the rows.
 var ruleOf = func() map[string]*Rule {

@@ -122,3 +122,15 @@ var accountRules = []*Rule{
 		},
 	},
 }
+
+var rootRules = []*Rule{
+	{
+		Operation: "TakeStateRoot", Chinese: "请求状态根", Roles: []tx.Role{tx.Ministry, tx.Registry, tx.Auditor}, Right: tx.RightPrepare, Persons: 1, Since: 1, Preparable: true,
+		Source: "design: state roots at each close of a business day, and on request",
+		Promise: "Asks that its block leaves the root of the state, to which holdings are proven. One root answers all requests of a block; between two of them lie the " +
+			"minutes of the parameter root.minutes.",
+		Reasons: []tx.Reason{
+			tx.RootTooSoon,
+		},
+	},
+}

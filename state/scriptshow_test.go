@@ -84,6 +84,11 @@ func (s *script) show(d *datadriven.TestData) string {
 		for i := range all {
 			line(&all[i], err)
 		}
+	case "epochs":
+		all, err := v.Epochs(0, 100)
+		for _, e := range all {
+			line(fmt.Sprintf("height %d, day %s, %d records", e.Height, e.Day, e.Records), err)
+		}
 	case "validators":
 		all, err := v.Validators()
 		for i := range all {

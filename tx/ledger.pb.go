@@ -444,7 +444,8 @@ type OutcomeRecord struct {
 	// The signed bytes.
 	Transaction []byte   `protobuf:"bytes,4,opt,name=transaction,proto3" json:"transaction,omitempty"`
 	Receipt     *Receipt `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	// In the first record behind a block that closed a business day.
+	// In the first record behind a block that closed a business day, or in which a
+	// root was asked for.
 	StateRoot *StateRoot `protobuf:"bytes,6,opt,name=state_root,json=stateRoot,proto3" json:"state_root,omitempty"`
 }
 
@@ -526,7 +527,9 @@ func (m *OutcomeRecord) GetStateRoot() *StateRoot {
 // StateRoot is the root over the state that a block left: an RFC 6962 tree of its
 // records in order of key, which gives ICS-23 proofs.
 type StateRoot struct {
-	Height  uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	// The business day that the block closed, the last one of several; 0 where it
+	// closed none, and the root was asked for.
 	Day     Day    `protobuf:"varint,2,opt,name=day,proto3,casttype=Day" json:"day,omitempty"`
 	Records uint64 `protobuf:"varint,3,opt,name=records,proto3" json:"records,omitempty"`
 	Root    []byte `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`

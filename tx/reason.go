@@ -118,6 +118,7 @@ const (
 	BadValidator     Reason = 132
 	LastVoter        Reason = 133
 	VersionNotNewer  Reason = 134
+	RootTooSoon      Reason = 135
 
 	// More on accounts.
 	BadUSCC           Reason = 140
@@ -282,6 +283,7 @@ var reasons = map[Reason][3]string{
 	UnknownValidator:      {"UNKNOWN_VALIDATOR", "there is no such validator", "没有此验证节点"},
 	BadValidator:          {"BAD_VALIDATOR", "the validator's description is not well formed", "验证节点的描述格式不正确"},
 	LastVoter:             {"LAST_VOTER", "the network keeps at least one voter", "网络至少保留一个有投票权的节点"},
+	RootTooSoon:           {"ROOT_TOO_SOON", "the last root that was asked for is too young for another", "距上次请求状态根的时间过短"},
 	VersionNotNewer:       {"VERSION_NOT_NEWER", "the protocol version goes up by one", "协议版本每次只能加一"},
 	KeyNotValid:           {"KEY_NOT_VALID", "a signing key is not valid at the ledger's time", "签名公钥在账本时间不在有效期内"},
 	MissingRight:          {"MISSING_RIGHT", "no signing key of the party has the right that this needs", "该方的签名公钥均无此项权限"},

@@ -165,6 +165,7 @@ func dutiesOf(sum []byte) []isOperation_Operation {
 		&Operation_Unfreeze{Unfreeze: &Unfreeze{Freeze: "f-1", Tonnes: 1}},
 		&Operation_Pledge{Pledge: &Pledge{Pledgee: "bank", Instrument: "CEA23", Tonnes: 1, Registration: "p-1", Condition: "loan repaid"}},
 		&Operation_ReleasePledge{ReleasePledge: &ReleasePledge{Registration: "p-1"}},
+		&Operation_TakeStateRoot{TakeStateRoot: &TakeStateRoot{}},
 	}
 }
 

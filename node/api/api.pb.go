@@ -437,7 +437,8 @@ type GetStateProofRequest struct {
 	Party string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
 	// Empty: the party's statement.
 	Instrument string `protobuf:"bytes,2,opt,name=instrument,proto3" json:"instrument,omitempty"`
-	// The newest close at or before; 0 for the newest of all.
+	// The newest state root at or below a height, or the newest close of a business
+	// day at or before an instant; 0 and 0 for the newest root of all.
 	AtHeight uint64                  `protobuf:"varint,3,opt,name=at_height,json=atHeight,proto3" json:"at_height,omitempty"`
 	AtTime   carbonledger_tx.Instant `protobuf:"varint,4,opt,name=at_time,json=atTime,proto3,casttype=carbonledger/tx.Instant" json:"at_time,omitempty"`
 }
@@ -504,7 +505,7 @@ func (m *GetStateProofRequest) GetAtTime() carbonledger_tx.Instant {
 }
 
 type GetStateProofResponse struct {
-	// Height of the block that closed the day.
+	// Height of the block that left the root.
 	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	// As docs/format.md says.
 	File []byte `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
@@ -559,7 +560,7 @@ func (m *GetStateProofResponse) GetFile() []byte {
 
 type ListStatementRequest struct {
 	Party string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
-	// Height of the close up to which it is wanted.
+	// Height of the state root up to which it is wanted.
 	AtHeight uint64 `protobuf:"varint,2,opt,name=at_height,json=atHeight,proto3" json:"at_height,omitempty"`
 	// Entries to pass over, and how many are wanted at most.
 	After uint64 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
@@ -5740,7 +5741,7 @@ type LedgerClient interface {
 	// transactions, or an institution's).
 	GetProof(ctx context.Context, in *GetProofRequest, opts ...grpc.CallOption) (*GetProofResponse, error)
 	// The proof of what a party held, or of how its statement stood, when a business
-	// day was closed. Needs the right to read; that there is no such record is proven
+	// day was closed or a state root was asked for. Needs the right to read; that there is no such record is proven
 	// to institutions alone, because its proof shows the records beside it.
 	GetStateProof(ctx context.Context, in *GetStateProofRequest, opts ...grpc.CallOption) (*GetStateProofResponse, error)
 	// The transactions that touched a party, complete up to the close of a business
@@ -6270,7 +6271,7 @@ type LedgerServer interface {
 	// transactions, or an institution's).
 	GetProof(context.Context, *GetProofRequest) (*GetProofResponse, error)
 	// The proof of what a party held, or of how its statement stood, when a business
-	// day was closed. Needs the right to read; that there is no such record is proven
+	// day was closed or a state root was asked for. Needs the right to read; that there is no such record is proven
 	// to institutions alone, because its proof shows the records beside it.
 	GetStateProof(context.Context, *GetStateProofRequest) (*GetStateProofResponse, error)
 	// The transactions that touched a party, complete up to the close of a business

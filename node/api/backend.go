@@ -52,10 +52,12 @@ type View interface {
 	StatementAt(height uint64, party string, after uint64, limit int) (size uint64, entries []proof.StatementEntry, err error)
 	// HeightAt is the newest height whose ledger time is not after an instant.
 	HeightAt(at tx.Instant) (uint64, error)
-	// EpochHeight is the newest height at or below one that closed a business day;
+	// EpochHeight is the newest height at or below one that left a state root,
+	// CloseHeight the newest that closed a business day;
 	// ProveHolding and ProveStatement prove records of such a height, and RootEntry
 	// is the log's entry that names its root.
 	EpochHeight(height uint64) (uint64, error)
+	CloseHeight(height uint64) (uint64, error)
 	ProveHolding(epoch uint64, party, instrument string) (key, proof []byte, err error)
 	ProveStatement(epoch uint64, party string) (key, proof []byte, err error)
 	RootEntry(epoch uint64) (uint64, error)

@@ -53,7 +53,11 @@ func (s service) GetStateProof(ctx context.Context, in *GetStateProofRequest) (*
 			return nil, err
 		}
 		p := new(stateProof)
-		if p.epoch, err = v.EpochHeight(height); err != nil {
+		left := v.EpochHeight
+		if in.AtTime != 0 { // a day is asked for: its close, not what was asked for in between
+			left = v.CloseHeight
+		}
+		if p.epoch, err = left(height); err != nil {
 			return nil, noProof(err)
 		}
 		if p.entry, err = v.RootEntry(p.epoch); err != nil {

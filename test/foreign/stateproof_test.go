@@ -47,6 +47,18 @@ func TestStateProofsOfNodes(t *testing.T) {
 	}
 	liveICS23(t, l, held, absent)
 
+	as("auditor", "take-state-root", "--yes")
+	as("bank", "deposit", "--to", "entity-2", "--yuan", "5", "--yes")
+	asked, closed := file("asked"), file("closed")
+	as("entity-1", "prove", "holding", "entity-1", "CEA22", "--out", asked)
+	as("entity-1", "prove", "holding", "entity-1", "CEA22", "--at", "2024-12-30", "--out", closed)
+	if out := l.run("prove", "verify", asked, "--policy", policy); !strings.Contains(out, "60,000") || !strings.Contains(out, "asked for") {
+		t.Errorf("the holding at a root that was asked for: %s", out)
+	}
+	if out := l.run("prove", "verify", closed, "--policy", policy); !strings.Contains(out, "2024-12-30") {
+		t.Errorf("a day's proof is not to the root of its close: %s", out)
+	}
+
 	as("entity-1", "statement", "entity-1", "--out", statement)
 	if out := l.run("statement", "verify", statement, "--policy", policy); !strings.Contains(out, "nothing is missing") || !strings.Contains(out, "IssueAllowances") {
 		t.Errorf("the statement: %s", out)

@@ -98,6 +98,8 @@ type model struct {
 	validators map[string]bool // name → voter
 	parameters map[string][]tx.SetParameter
 	prepared   map[tx.ID]prepared
+	rootTime   tx.Instant // of the newest request for a state root
+	rootHeight uint64
 
 	vintage     map[string]tx.Year
 	instruments []string

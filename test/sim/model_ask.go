@@ -65,6 +65,8 @@ func (m *model) partyOperation(operation *tx.Operation) verdict {
 		return m.changeAccount(o.ChangeAccount)
 	case *tx.Operation_RestrictAccount:
 		return m.restrict(o.RestrictAccount)
+	case *tx.Operation_TakeStateRoot:
+		return m.takeRoot()
 	case *tx.Operation_MergeAccounts:
 		return m.merge(o.MergeAccounts)
 	case *tx.Operation_CloseAccount:
@@ -273,6 +275,17 @@ func (m *model) withdrawPrepared(o *tx.WithdrawPrepared) verdict {
 	}
 	p.done = true
 	set(m, m.prepared, id, p)
+	return fine
+}
+
+// takeRoot: requests lie some time apart, but those of one block.
+func (m *model) takeRoot() verdict {
+	next := m.rootTime + tx.Instant(m.whole("root.minutes", m.today()))*60*1000
+	if m.rootHeight != 0 && m.rootHeight != m.height && m.now < next {
+		return refuse(tx.RootTooSoon, int64(next), int64(m.now))
+	}
+	put(m, &m.rootTime, m.now)
+	put(m, &m.rootHeight, m.height)
 	return fine
 }
 

@@ -99,6 +99,7 @@ var defaults = map[string]string{
 	"prepared.days": "5", "other.institutions": "off", "allocation.verified.2024": "steel cement aluminium", "forced.order": "current-first",
 	"pledge.duty": "pledge", "ccer.old.until": "2024-12-31", "carryover.year": "2025", "carryover.sales.since": "2024",
 	"carryover.base": "10000", "carryover.rate": "3/2", "carryover.from": "2026-01-31", "carryover.until": "2026-06-10",
+	"root.minutes": "60",
 }
 
 func (m *model) whole(name string, on tx.Day) int64 {

@@ -258,7 +258,7 @@ func (w *workload) setParameter() request {
 		{"offset.share", "5/100"}, {"offset.share", "7/100"}, {"pledge.duty", "pledge"}, {"pledge.duty", "pledge"}, {"pledge.duty", "duty"},
 		{"forced.order", "oldest-first"}, {"forced.order", "current-first"}, {"price.limit.listed", "10/100"}, {"price.limit.listed", "5/100"},
 		{"order.listed.below", "100000"}, {"order.listed.below", "90000"}, {"persons.SetObligation", "2"}, {"persons.SetObligation", "1"},
-		{"other.institutions", "off"}, {"other.institutions", "on"}, {"order.block.least", "bad"}, {"no.such", "1"},
+		{"other.institutions", "off"}, {"other.institutions", "on"}, {"root.minutes", "30"}, {"root.minutes", "60"}, {"order.block.least", "bad"}, {"no.such", "1"},
 	}
 	exchange := [][2]string{
 		{"hours.listed", "09:30-11:30 13:00-15:00"}, {"hours.listed", "00:00-24:00"}, {"hours.listed", "00:00-24:00"}, {"hours.block", "00:00-24:00"},
@@ -297,7 +297,9 @@ func (w *workload) clock() request {
 }
 
 func (w *workload) governance() request {
-	switch w.r.IntN(5) {
+	switch w.r.IntN(7) {
+	case 3, 4:
+		return ask(pick(w, "ministry", "registry", "exchange"), &tx.TakeStateRoot{})
 	case 0:
 		return ask("ministry", &tx.SetProtocolVersion{Version: uint32(pick(w, 0, 1, 3))})
 	case 1:
