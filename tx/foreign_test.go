@@ -164,7 +164,7 @@ func TestVectorsWithTheStandardLibrary(t *testing.T) {
 	for _, c := range v.Transactions {
 		nested += f.transaction(c.Name, f.hex(c.Body), f.hex(c.Transaction), f.hex(c.ID), c.Signers)
 	}
-	if nested != 12 || len(v.Transactions) != 56 {
+	if nested != 12 || len(v.Transactions) != 57 {
 		t.Errorf("%d transactions with %d nested signatures", len(v.Transactions), nested)
 	}
 	for _, o := range v.Orders {
