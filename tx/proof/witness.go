@@ -2,7 +2,6 @@ package proof
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -11,25 +10,30 @@ import (
 type Witness struct{ Name, VKey, URL string }
 
 // ParseWitnesses reads "K NAME VKEY URL, NAME VKEY URL, …": the witnesses, and
-// how many of them must cosign. No text, or "none", is no witness.
+// how many of them must cosign. No text, or "none", is no witness. All of it is
+// printable ASCII. The ledger decides by it whether a parameter can have a value, so
+// no rule of it follows the Go release, as those of strings.Fields and url.Parse do.
 func ParseWitnesses(s string) (all []Witness, need int, err error) {
 	if s == "" || s == "none" {
 		return nil, 0, nil
 	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
+		return nil, 0, fmt.Errorf("proof: the list of witnesses has a character at byte %d that is no printable ASCII", i)
+	}
 	k, list, _ := strings.Cut(s, " ")
 	keys := map[string]bool{}
 	for one := range strings.SplitSeq(list, ",") {
-		words := strings.Fields(one)
+		words := strings.FieldsFunc(one, func(r rune) bool { return r == ' ' })
 		if len(words) != 3 {
-			return nil, 0, fmt.Errorf("proof: the witness %q is not NAME VKEY URL", strings.TrimSpace(one))
+			return nil, 0, fmt.Errorf("proof: the witness %q is not NAME VKEY URL", strings.Trim(one, " "))
 		}
 		w := Witness{words[0], words[1], strings.TrimRight(words[2], "/")}
 		_, key, err := cosigner(w.VKey)
 		if err != nil {
 			return nil, 0, fmt.Errorf("proof: the key of the witness %s: %w", w.Name, err)
 		}
-		if u, err := url.Parse(w.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			return nil, 0, fmt.Errorf("proof: the address %q of the witness %s is no http or https URL", w.URL, w.Name)
+		if !webAddress(w.URL) {
+			return nil, 0, fmt.Errorf("proof: the address %q of the witness %s is no http or https URL such as https://witness.example:8443/log", w.URL, w.Name)
 		}
 		for _, other := range all {
 			if other.Name == w.Name {
@@ -47,3 +51,35 @@ func ParseWitnesses(s string) (all []Witness, need int, err error) {
 	}
 	return all, need, nil
 }
+
+// webAddress accepts http or https, a host of letters, digits, dots and hyphens or
+// an IPv6 address in brackets, a port, and a path of letters, digits, "-", ".", "_",
+// "~" and "/".
+func webAddress(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(s, "http://"); !ok {
+			return false
+		}
+	}
+	authority, path, _ := strings.Cut(rest, "/")
+	host, port, hasPort := strings.Cut(authority, ":")
+	if in, bracket := strings.CutPrefix(authority, "["); bracket {
+		var behind string
+		if host, behind, ok = strings.Cut(in, "]"); !ok || behind != "" && behind[0] != ':' || !made(host, "abcdefABCDEF0123456789:.") {
+			return false
+		}
+		port, hasPort = strings.CutPrefix(behind, ":")
+	} else if !made(host, letters+"-.") {
+		return false
+	}
+	if n, err := strconv.Atoi(port); hasPort && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port) {
+		return false
+	}
+	return path == "" || made(path, letters+"-._~/")
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// made accepts a text that is not empty and has no other bytes than these.
+func made(s, of string) bool { return s != "" && strings.Trim(s, of) == "" }

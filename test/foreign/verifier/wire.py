@@ -1,12 +1,16 @@
 """The one encoding: docs/format.md, section 3, with the messages of the schema."""
-import os, re, unicodedata
+import os, re
 
 def need(ok, what):
     if not ok:
         raise ValueError(what)
 
+HIDDEN = """0-1f 7f-9f ad 600-605 61c 6dd 70f 890-891 8e2 180e 200b-200f 2028-202e 2060-2064 2066-206f feff fff9-fffb
+    110bd 110cd 13430-1343f 1bca0-1bca3 1d173-1d17a e0001 e0020-e007f"""
+HIDDEN = re.compile("[" + "".join("-".join(chr(int(c, 16)) for c in of.split("-")) for of in HIDDEN.split()) + "]")
+
 def shows(b, most=256):
-    return len(b) <= most and not any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in b.decode())
+    return len(b) <= most and not HIDDEN.search(b.decode())
 
 def schema(*files):  # {message: {number: (name, type, repeated, always written)}}, {enum: values}
     messages, enums, top = {}, {}, None
