@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
@@ -25,7 +26,8 @@ func newCertificateCommand(g *globals) *cobra.Command {
 page (HTML) in Chinese and English, for the screen and for paper, that needs no
 network and holds the receipt itself. It says what the receipt proves and no more.
 
-The record of a decision names its application alone. --application, once for each,
+The record of an approval that carries out what was prepared holds it. The record of
+a decision names its application alone. --application, once for each,
 gives the receipt of the transaction that applied, which is verified in the same way:
 then the page also says what was applied for. --leaf gives the record where it is too
 long to stand in the receipt. With --genesis, which may stand in the configuration, ids
@@ -137,6 +139,45 @@ type registered struct {
 	leaf   []byte
 	proven *proof.Proven
 	body   *tx.Body
+	done   []doneOperation
+}
+
+// doneOperation is an operation that a record says: one of its transaction, or one
+// that was prepared and that an approval of it carried out.
+type doneOperation struct {
+	number string // 1, or 1.2 for the second one that operation 1 carried out
+	op     *tx.Operation
+	// carried out, by an approval before it
+	carried bool
+	// carriesOut says of an approval that it was the last.
+	carriesOut bool
+}
+
+// doneBy are all operations that a record says, in order; an error where it carries
+// out what its transaction does not approve.
+func doneBy(body *tx.Body, carried []tx.CarriedOut) (all []doneOperation, err error) {
+	for i := range body.Operations {
+		one := doneOperation{number: strconv.Itoa(i + 1), op: &body.Operations[i]}
+		if len(carried) == 0 || carried[0].Operation != uint32(i) {
+			all = append(all, one)
+			continue
+		}
+		prepared, ok := carried[0].Read()
+		if !ok || one.op.GetApprove() == nil {
+			break
+		}
+		one.carriesOut = true
+		all = append(all, one)
+		inner := prepared.Operations[0].GetPrepare().Operations
+		for k := range inner {
+			all = append(all, doneOperation{number: fmt.Sprintf("%d.%d", i+1, k+1), op: &inner[k], carried: true})
+		}
+		carried = carried[1:]
+	}
+	if len(carried) > 0 {
+		return nil, fmt.Errorf("it carries out what its operation %d does not approve", carried[0].Operation+1)
+	}
+	return all, nil
 }
 
 func (r *registered) outcome() *tx.Receipt { return r.proven.Record.Receipt }
@@ -185,7 +226,11 @@ func verifyRegistered(file, leaf []byte, p *proof.Policy) (*registered, error) {
 	if d.Body.Party != out.Party || d.Body.Reference != out.Reference || len(out.Id) != len(tx.ID{}) {
 		return nil, fmt.Errorf("entry %d of the log has the outcome of another transaction than its own", r.Index)
 	}
-	return &registered{file, r.Index, r.Record, proven, &d.Body}, nil
+	done, err := doneBy(&d.Body, proven.Record.CarriedOut)
+	if err != nil {
+		return nil, fmt.Errorf("entry %d of the log: %w", r.Index, err)
+	}
+	return &registered{file, r.Index, r.Record, proven, &d.Body, done}, nil
 }
 
 // applicationOf reads what kind of application an operation makes, and its name;
@@ -209,13 +254,13 @@ func applicationOf(op *tx.Operation) (kind tx.ApplicationKind, name string, ok b
 // applicant uses a name once, so there is no other.
 func decided(main, application *registered) (decision int, op *tx.Operation, err error) {
 	out := application.outcome()
-	for i := range main.body.Operations {
-		d := main.body.Operations[i].GetDecideApplication()
+	for i := range main.done {
+		d := main.done[i].op.GetDecideApplication()
 		if d == nil || d.Applicant != out.Party {
 			continue
 		}
-		for k := range application.body.Operations {
-			op := &application.body.Operations[k]
+		for k := range application.done {
+			op := application.done[k].op
 			if _, name, ok := applicationOf(op); !ok || name != d.Application {
 				continue
 			}

@@ -46,6 +46,27 @@ func (l *testLog) add(r *tx.OutcomeRecord) uint64 {
 // book adds a transaction of the party with its outcome, alone in its block.
 func (l *testLog) book(party string, outcome tx.Receipt, operations ...tx.Operation) uint64 {
 	l.t.Helper()
+	return l.bookCarried(party, outcome, nil, operations...)
+}
+
+// approve books what the party prepares, and the approval that carries it out.
+func (l *testLog) approve(party string, prepared ...tx.Operation) uint64 {
+	l.t.Helper()
+	index := l.book(party, tx.Receipt{}, tx.Operation{Operation: &tx.Operation_Prepare{Prepare: &tx.Prepare{Operations: prepared}}})
+	r, err := tx.DecodeRecord(l.records[index])
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	d, err := tx.Decode(r.Transaction)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	carried := []tx.CarriedOut{{Index: index, Body: d.Transaction.Body}}
+	return l.bookCarried(party, tx.Receipt{}, carried, tx.Operation{Operation: &tx.Operation_Approve{Approve: &tx.Approve{Prepared: r.Receipt.Id}}})
+}
+
+func (l *testLog) bookCarried(party string, outcome tx.Receipt, carried []tx.CarriedOut, operations ...tx.Operation) uint64 {
+	l.t.Helper()
 	secret := sha256.Sum256([]byte(party))
 	key, err := tx.NewPrivateKey(tx.Ed25519, secret[:])
 	if err != nil {
@@ -67,6 +88,7 @@ func (l *testLog) book(party string, outcome tx.Receipt, operations ...tx.Operat
 	outcome.Time = tx.Instant(1_735_606_800_000 + int64(index))
 	return l.add(&tx.OutcomeRecord{
 		Height: index, PreviousHash: id[:], Head: &tx.BlockHead{Proposer: "wuhan-1", Stamp: outcome.Time}, Transaction: raw, Receipt: &outcome,
+		CarriedOut: carried,
 	})
 }
 

@@ -65,10 +65,10 @@ func (c *certificate) proven() []*proof.Proven {
 	return all
 }
 
-// certificateOperation is one operation, and what the application says that it
+// certificateOperation is one operation that the record says, and what the application says that it
 // decides.
 type certificateOperation struct {
-	Number   int
+	Number   string
 	Name     bilingual
 	Sentence []string
 	Fields   []certificateField
@@ -90,8 +90,8 @@ type certificateField struct {
 // newCertificate says of each operation what its record says.
 func newCertificate(main *registered, applications []*registered) (*certificate, error) {
 	c := &certificate{main: main, applications: applications}
-	for i := range main.body.Operations {
-		c.Operations = append(c.Operations, shownOperation(i+1, &main.body.Operations[i], main.body.Party))
+	for _, d := range main.done {
+		c.Operations = append(c.Operations, shownOperation(d.number, d.op, main.body.Party))
 	}
 	kinds := map[int]tx.ApplicationKind{}
 	for _, a := range applications {
@@ -100,11 +100,11 @@ func newCertificate(main *registered, applications []*registered) (*certificate,
 			return nil, err
 		}
 		if c.Operations[i].Decided != nil {
-			return nil, fmt.Errorf("two receipts are given for the application of operation %d", i+1)
+			return nil, fmt.Errorf("two receipts are given for the application of operation %s", main.done[i].number)
 		}
 		out := a.outcome()
 		c.Operations[i].Decided = &certificateApplication{
-			shownOperation(0, op, a.body.Party), a.index, fmt.Sprintf("%x", out.Id), out.Time.String(), out.Party,
+			shownOperation("", op, a.body.Party), a.index, fmt.Sprintf("%x", out.Id), out.Time.String(), out.Party,
 		}
 		kinds[i], _, _ = applicationOf(op)
 	}
@@ -113,7 +113,7 @@ func newCertificate(main *registered, applications []*registered) (*certificate,
 	return c, nil
 }
 
-func shownOperation(number int, op *tx.Operation, party string) certificateOperation {
+func shownOperation(number string, op *tx.Operation, party string) certificateOperation {
 	name := operationWord(op)
 	return certificateOperation{Number: number, Name: operationNames[name], Sentence: words.describe(op, party), Fields: operationFields(op)}
 }

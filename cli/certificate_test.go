@@ -151,11 +151,40 @@ func TestCertificatesOfOtherKinds(t *testing.T) {
 	requireShown(t, shownIn(t, l.page(cancelled)), "|CCER注销证明|", "4,000 t (four thousand tonnes)", "全国碳市场抵销 national offset", "Cancellation number|CCER-2024-88|")
 
 	approved := l.book("region", tx.Receipt{}, tx.Operation{Operation: &tx.Operation_Approve{Approve: &tx.Approve{Prepared: make([]byte, 32)}}})
-	requireShown(t, shownIn(t, l.page(approved)), "|登记证明|", "nor whether this approval was the last")
+	requireShown(t, shownIn(t, l.page(approved)), "|登记证明|", "This approval was not the last")
 
 	l.script = true
 	scripted := l.book("region", tx.Receipt{}, decide("plant", "V-1", true))
 	requireShown(t, shownIn(t, l.page(scripted)), "SCRIPT CLOCK", "脚本时钟")
+}
+
+// TestCertificateOfPrepared: what was prepared is certified by the record of the
+// approval that carried it out, an application and a decision alike.
+func TestCertificateOfPrepared(t *testing.T) {
+	l := newTestLog(t)
+	application := l.approve("plant", surrender("S-1", 79_000))
+	decision := l.approve("region", decide("plant", "S-1", true))
+	requireShown(t, shownIn(t, l.page(application)), "|登记证明|", "|1. 复核|approval of what was prepared|", "|1.1. 配额清缴申请|application for surrender|",
+		"Tonnes|79,000 t (seventy-nine thousand tonnes)|", "This approval was the last", "This is an application")
+	alone := shownIn(t, l.page(decision))
+	requireShown(t, alone, "|申请核准证明|", "|1.1. 申请审核|decision on an application|", "which is not attached")
+	both := shownIn(t, l.page(decision, application))
+	requireShown(t, both, "|配额清缴证明|", "|Certificate of surrender|", "The application that is decided: application for surrender|", "Tonnes|79,000 t", "Registration number|2|")
+	refuseShown(t, both, "which is not attached", "was not the last")
+
+	// One that carries out beside an operation that is no approval is no record.
+	for what, operation := range map[string]uint32{"another operation": 1, "no operation": 2} {
+		prepared, err := tx.DecodeRecord(l.records[application])
+		if err != nil {
+			t.Fatal(err)
+		}
+		carried := prepared.CarriedOut
+		carried[0].Operation = operation
+		wrong := l.bookCarried("plant", tx.Receipt{}, carried, tx.Operation{Operation: &tx.Operation_Approve{Approve: &tx.Approve{Prepared: make([]byte, 32)}}}, surrender("S-9", 1))
+		if _, err := (certificateSources{receipt: l.receipt(wrong)}).certify(l.policy()); err == nil || !strings.Contains(err.Error(), "does not approve") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }
 
 func TestCertificateOfRejection(t *testing.T) {

@@ -91,9 +91,12 @@ func certificateTitle(main *registered, kinds map[int]tx.ApplicationKind) biling
 		return plain
 	}
 	var titles []bilingual
-	for i := range main.body.Operations {
+	for i, d := range main.done {
+		if d.carriesOut {
+			continue // what it carries out comes behind it
+		}
 		title := plain
-		switch o := main.body.Operations[i].Operation.(type) {
+		switch o := d.op.Operation.(type) {
 		case *tx.Operation_DecideApplication:
 			kind, known := kinds[i]
 			switch {
@@ -125,8 +128,8 @@ func certificateNotes(main *registered, kinds map[int]tx.ApplicationKind) []bili
 			notes = append(notes, n)
 		}
 	}
-	for i := range main.body.Operations {
-		op := &main.body.Operations[i]
+	for i, d := range main.done {
+		op := d.op
 		if _, _, is := applicationOf(op); is {
 			note("这是一项申请：经审核批准后方告完成，批准另有登记。", "This is an application: what it asks for is done only by an approval, which has a record of its own.")
 		}
@@ -142,8 +145,12 @@ func certificateNotes(main *registered, kinds map[int]tx.ApplicationKind) []bili
 		case *tx.Operation_Prepare:
 			note("制单只是提交待复核的内容，并未执行。", "Preparing lays operations down for approval; it does not carry them out.")
 		case *tx.Operation_Approve:
-			note("复核的记录只载明所复核的制单；制单的内容及其是否因此次复核而执行，记录未载明。",
-				"The record of an approval names what was prepared alone: not its content, nor whether this approval was the last and carried it out.")
+			if d.carriesOut {
+				note("此次复核使所制单的操作得以执行，该等操作载于本记录。", "This approval was the last: what was prepared was carried out by it, and stands in this record.")
+			} else {
+				note("此次复核后尚待其他人员复核，所制单的操作并未因此执行，其内容记录未载明。",
+					"This approval was not the last: it did not carry out what was prepared, whose content the record does not name.")
+			}
 		}
 	}
 	if main.outcome().Reason != tx.Accepted {

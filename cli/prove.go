@@ -293,8 +293,12 @@ func printStatement(cmd *cobra.Command, asJSON bool, s *proof.StatementFile, p *
 			return fmt.Errorf("entry %d: %w", i+1, notRejected(err))
 		}
 		var operations, after []string
-		for k := range d.Body.Operations {
-			operations = append(operations, operationWord(&d.Body.Operations[k]))
+		all, err := doneBy(&d.Body, one.CarriedOut)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		for _, o := range all {
+			operations = append(operations, operationWord(o.op))
 		}
 		if !asJSON {
 			operations = counted(operations)

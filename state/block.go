@@ -91,7 +91,7 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 	x.height, x.version, x.logSize, x.closed, x.rootAsked = now.height+1, x.facts.version, now.size, 0, false
 	before, root := x.facts, x.stateRoot(now.height)
 	record := func(raw []byte, r *tx.Receipt) outcome {
-		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r}
+		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r, CarriedOut: x.carriedOut}
 		if len(outcomes) == 0 {
 			if o.StateRoot = root; w.block != nil {
 				o.Head = w.block.Head()
@@ -122,7 +122,7 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 		x.endEpoch()
 	}
 	x.accounts.blockEnds()
-	if len(outcomes) == 0 {
+	if x.carriedOut = nil; len(outcomes) == 0 {
 		outcomes = append(outcomes, record(nil, nil))
 	}
 	return receipts, outcomes, trace

@@ -28,6 +28,9 @@ type exec struct {
 	own, others []keyFacts
 	verified    tx.Verified
 	op          int
+	// carriedOut is what its approvals carried out, with carriedBytes in its record.
+	carriedOut   []tx.CarriedOut
+	carriedBytes int
 
 	// day is the business day of the instant dayOf: see today.
 	day   tx.Day
@@ -68,6 +71,7 @@ func (x *exec) save() saved {
 
 func (x *exec) restore(s saved) {
 	x.rollBack()
+	x.carriedOut, x.carriedBytes = nil, 0
 	x.facts, x.closed, x.rootAsked = s.facts, s.closed, s.rootAsked
 	// A key or an account that the transaction made is gone again; what the
 	// cache would say of it was never asked.

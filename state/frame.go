@@ -28,6 +28,7 @@ import (
 // The receipt's bytes belong to the caller.
 func (x *exec) run(v tx.Verified, verifyError error, raw []byte, recorded int) (tx.Receipt, bool) {
 	s := x.save()
+	x.carriedOut, x.carriedBytes = nil, 0
 	r := tx.Receipt{Height: x.height, Position: uint32(recorded), Time: x.facts.time, ScriptClock: x.chain.ScriptClock}
 	if verifyError != nil {
 		x.unverified(&r, verifyError, raw)

@@ -1,11 +1,17 @@
 package state
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
 	"carbonledger/tx"
 )
+
+// maxPreparedBytes bounds the body of a transaction that prepares: the record of the
+// approval that carries it out holds it, beside the approval's own transaction of
+// tx.MaxTransactionBytes together at most.
+const maxPreparedBytes = 50_000
 
 const dayLength tx.Instant = 24 * 60 * 60 * 1000
 
@@ -32,12 +38,16 @@ func (x *exec) prepare(o *tx.Prepare) *tx.Rejection {
 			return about(tx.MissingRight, r.Right.String())
 		}
 	}
+	if n := body.Size(); n > maxPreparedBytes {
+		return short(tx.PreparedTooLarge, "", maxPreparedBytes, n)
+	}
 	// Past this point the operations wait.
 	id := x.verified.ID()
 	days := tx.Instant(x.wholeOn(parameterPrepared, x.facts.day()))
 	x.setMessage(x.prepared(id[:]), &tx.Prepared{
 		Id: id[:], Party: x.asker.id, Operations: o.Operations, Signers: x.ownKeys(),
 		Lapses: x.facts.time + days*dayLength, State: tx.PreparedWaiting,
+		Reference: body.Reference, Expiry: body.Expiry,
 	})
 	return nil
 }
@@ -84,7 +94,7 @@ func (x *exec) approve(o *tx.Approve) *tx.Rejection {
 	// Past this point the approval counts, unless an operation refuses.
 	approving := x.own
 	x.own = x.acting(p.Signers)
-	n = x.carryOut(&p)
+	n = x.carryOut(o.Prepared, &p)
 	x.own = approving
 	if n != nil {
 		return n
@@ -94,12 +104,15 @@ func (x *exec) approve(o *tx.Approve) *tx.Rejection {
 }
 
 // carryOut runs what was prepared once all its persons have signed, and leaves it
-// waiting before.
-func (x *exec) carryOut(p *tx.Prepared) *tx.Rejection {
+// waiting before. The transaction's record will hold what was carried out.
+func (x *exec) carryOut(id []byte, p *tx.Prepared) *tx.Rejection {
 	for i := range p.Operations {
 		if x.signedBy(ruleOf[operationName(&p.Operations[i])]) != nil {
 			return nil
 		}
+	}
+	if n := x.record(id, p); n != nil {
+		return n
 	}
 	for i := range p.Operations {
 		if n := x.operation(&p.Operations[i]); n != nil {
@@ -110,6 +123,30 @@ func (x *exec) carryOut(p *tx.Prepared) *tx.Rejection {
 	p.State = tx.PreparedCarriedOut
 	return nil
 }
+
+// record puts a prepared transaction into the record of the one that carries it out,
+// as it was signed: its parts have one encoding. A refusal takes it out again.
+func (x *exec) record(id []byte, p *tx.Prepared) *tx.Rejection {
+	body := tx.Body{
+		ChainId: x.chain.ChainID, Party: p.Party, Reference: p.Reference, Expiry: p.Expiry,
+		Operations: []tx.Operation{{Operation: &tx.Operation_Prepare{Prepare: &tx.Prepare{Operations: p.Operations}}}},
+	}
+	raw, err := body.Marshal()
+	if err != nil {
+		panic(fmt.Sprintf("state: encode what was prepared: %v", err))
+	}
+	prepared := x.firstReceipt((*tx.ID)(id))
+	c := tx.CarriedOut{Operation: uint32(x.op), Index: prepared.Index, Body: raw}
+	all := len(x.verified.Raw()) + x.carriedBytes + c.Size() + maxFieldBytes
+	if all > tx.MaxTransactionBytes {
+		return short(tx.PreparedTooLarge, "", tx.MaxTransactionBytes, all)
+	}
+	x.carriedOut, x.carriedBytes = append(x.carriedOut, c), x.carriedBytes+c.Size()+maxFieldBytes
+	return nil
+}
+
+// maxFieldBytes are the tag and the length of a message in a record.
+const maxFieldBytes = 4
 
 // acting are those of the keys that may act now.
 func (x *exec) acting(keys []tx.PublicKey) (all []keyFacts) {

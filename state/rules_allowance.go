@@ -54,16 +54,16 @@ var personRules = []*Rule{
 		Source:  "design: maker and checker",
 		Promise: "Lays operations down on the ledger; they wait for other persons, can be withdrawn, and lapse after the days of the parameter prepared.days.",
 		Reasons: []tx.Reason{
-			tx.NotAlone, tx.NotPreparable, tx.WrongRole, tx.MissingRight,
+			tx.NotAlone, tx.NotPreparable, tx.WrongRole, tx.MissingRight, tx.PreparedTooLarge,
 		},
 	},
 	{
 		Operation: "Approve", Chinese: "复核", Roles: nil, Right: tx.RightApprove, Persons: 1, Since: 1, Opening: true,
 		Source: "design: maker and checker",
-		Promise: "Adds persons to a prepared transaction. With the last one its operations are carried out, with all their own checks; where one of them refuses, the " +
+		Promise: "Adds persons to a prepared transaction. With the last one its operations are carried out, with all their own checks, and its record holds them; where one of them refuses, the " +
 			"approval is refused with its reason and nothing changes.",
 		Reasons: []tx.Reason{
-			tx.UnknownPrepared, tx.PreparedDone, tx.PreparedLapsed, tx.SamePerson,
+			tx.UnknownPrepared, tx.PreparedDone, tx.PreparedLapsed, tx.SamePerson, tx.PreparedTooLarge,
 		},
 	},
 	{

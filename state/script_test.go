@@ -339,6 +339,7 @@ func whole(s string) int64 {
 var elsewhere = map[tx.Reason]string{
 	tx.TooLarge:              "FuzzApply's seeds and TestTooLarge: 60,001 bytes are no readable test data",
 	tx.TooManyKeys:           "showTooManyKeys: 65 keys are no readable test data",
+	tx.PreparedTooLarge:      "showPreparedTooLarge: 50,001 bytes are no readable test data",
 	tx.OperationNotInVersion: "no operation is newer than version 1: the frame's test comes with the first that is",
 }
 
@@ -358,6 +359,7 @@ func TestRules(t *testing.T) {
 	})
 	t.Run("rows of the table", func(t *testing.T) { showFrame(t, all) })
 	t.Run("rows with too many keys", func(t *testing.T) { showTooManyKeys(t, all) })
+	t.Run("rows with too much prepared", func(t *testing.T) { showPreparedTooLarge(t, all) })
 	for _, r := range tx.Reasons() {
 		if _, there := elsewhere[r]; !given[r] && !there {
 			t.Errorf("no file of testdata/rules shows %s", r)

@@ -132,11 +132,12 @@ const (
 	BadContact        Reason = 148
 
 	// Prepared transactions.
-	NotPreparable   Reason = 150
-	UnknownPrepared Reason = 151
-	PreparedDone    Reason = 152
-	PreparedLapsed  Reason = 153
-	NotAlone        Reason = 154
+	NotPreparable    Reason = 150
+	UnknownPrepared  Reason = 151
+	PreparedDone     Reason = 152
+	PreparedLapsed   Reason = 153
+	NotAlone         Reason = 154
+	PreparedTooLarge Reason = 155
 
 	// Orders, sessions, settlement.
 	OutsideHours          Reason = 160
@@ -304,6 +305,7 @@ var reasons = map[Reason][3]string{
 	UnknownPrepared:       {"UNKNOWN_PREPARED", "the party prepared no such transaction", "该方没有此待复核交易"},
 	PreparedDone:          {"PREPARED_DONE", "what was prepared is carried out or withdrawn", "待复核交易已执行或已撤回"},
 	PreparedLapsed:        {"PREPARED_LAPSED", "what was prepared has lapsed", "待复核交易已失效"},
+	PreparedTooLarge:      {"PREPARED_TOO_LARGE", "what is prepared has at most 50,000 bytes, an approval with all that its transaction carries out 60,000", "制单最多50,000字节，复核交易连同其执行的内容最多60,000字节"},
 	NotAlone:              {"NOT_ALONE", "a prepared transaction holds nothing else", "制单须单独成为一笔交易"},
 	OutsideHours:          {"OUTSIDE_HOURS", "outside the hours of this trade method", "不在此交易方式的交易时段内"},
 	TradingSuspended:      {"TRADING_SUSPENDED", "trading is suspended", "已暂停交易"},

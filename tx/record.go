@@ -35,8 +35,26 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 		return nil, fmt.Errorf("tx: the founding's record has a block's content")
 	case r.Receipt != nil && (r.Receipt.Height != r.Height || (r.Receipt.Position == 0) != (r.Head != nil)):
 		return nil, fmt.Errorf("tx: an outcome record whose receipt is of another place")
+	case len(r.CarriedOut) > 0 && (r.Receipt == nil || r.Receipt.Reason != Accepted):
+		return nil, fmt.Errorf("tx: an outcome record carries out what was prepared without being accepted")
+	}
+	for i := range r.CarriedOut {
+		c := &r.CarriedOut[i]
+		b, ok := c.Read()
+		if !ok || b.Party != r.Receipt.Party || c.Index == 0 || c.Index >= r.Receipt.Index || i > 0 && c.Operation <= r.CarriedOut[i-1].Operation {
+			return nil, fmt.Errorf("tx: an outcome record carries out what nobody prepared before")
+		}
 	}
 	return r, nil
+}
+
+// Read is the body if its encoding is canonical, its texts show, and it is one that
+// prepares.
+func (c *CarriedOut) Read() (b Body, ok bool) {
+	if b.Unmarshal(c.Body) != nil || !same(&b, c.Body) || len(b.Operations) != 1 || b.Operations[0].GetPrepare() == nil {
+		return b, false
+	}
+	return b, text(b.ChainId, b.Party) && ValidReference(b.Reference) && checkOperation(&b.Operations[0])
 }
 
 // JoinBlock puts the block together whose records these are, from its first to

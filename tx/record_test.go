@@ -30,10 +30,27 @@ func noBlock(height uint64) *OutcomeRecord {
 	return &OutcomeRecord{Height: height, PreviousHash: otherDomain[:]}
 }
 
+// carriedBy is what a transaction of blockRecords carries out: the first record's party
+// prepared it.
+func carriedBy(operations ...isOperation_Operation) []CarriedOut {
+	p := new(Prepare)
+	for _, o := range operations {
+		p.Operations = append(p.Operations, Operation{Operation: o})
+	}
+	b, err := (&Body{ChainId: "cets-test", Party: "registry", Reference: "p-1", Expiry: 5, Operations: []Operation{{Operation: &Operation_Prepare{Prepare: p}}}}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	return []CarriedOut{{Index: 3, Body: b}}
+}
+
 // goodRecords is one of each kind.
 func goodRecords() []*OutcomeRecord {
 	all := append(blockRecords(7, []byte("one"), []byte("two"), []byte("three")), blockRecords(8)...)
-	return append(all, FoundingRecord(testDomain), noBlock(9), &OutcomeRecord{Height: 1<<64 - 1, PreviousHash: make([]byte, 32)})
+	carries := blockRecords(9, []byte("one"))[0]
+	carries.Receipt.Party, carries.CarriedOut = "registry", append(carriedBy(&Operation_SetClock{SetClock: new(SetClock)}), carriedBy()...)
+	carries.CarriedOut[1].Operation = 7
+	return append(all, carries, FoundingRecord(testDomain), noBlock(9), &OutcomeRecord{Height: 1<<64 - 1, PreviousHash: make([]byte, 32)})
 }
 
 func TestRecordsDecode(t *testing.T) {
@@ -56,6 +73,17 @@ func TestRecordsThatAreNone(t *testing.T) {
 		r := blockRecords(7, []byte("one"), []byte("two"))[1]
 		change(r)
 		return encode(t, r)
+	}
+	carried := carriedBy()
+	unprepared, err := testBody(&Operation_SetClock{SetClock: new(SetClock)}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrying := func(change func(r *OutcomeRecord)) []byte {
+		return first(func(r *OutcomeRecord) {
+			r.Receipt.Party, r.CarriedOut = "registry", carried
+			change(r)
+		})
 	}
 	founding := func(change func(r *OutcomeRecord)) []byte {
 		r := FoundingRecord(testDomain)
@@ -102,6 +130,15 @@ func TestRecordsThatAreNone(t *testing.T) {
 		"a first record of position 1":       {first(func(r *OutcomeRecord) { r.Receipt.Position = 1 }), "of another place"},
 		"a second record with a head":        {second(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "of another place"},
 		"a second record of position 0":      {second(func(r *OutcomeRecord) { r.Receipt.Position = 0 }), "of another place"},
+		"carried out without a receipt":      {carrying(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "without being accepted"},
+		"carried out by a refused one":       {carrying(func(r *OutcomeRecord) { r.Receipt.Reason = Expired }), "without being accepted"},
+		"carried out for another party":      {carrying(func(r *OutcomeRecord) { r.Receipt.Party = "other" }), "nobody prepared before"},
+		"carried out before it was prepared": {carrying(func(r *OutcomeRecord) { r.Receipt.Index = 3 }), "nobody prepared before"},
+		"carried out twice":                  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{carried[0], carried[0]} }), "nobody prepared before"},
+		"carried out without a number":       {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Body: carried[0].Body}} }), "nobody prepared before"},
+		"carried out what is no body":        {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: []byte("x")}} }), "nobody prepared before"},
+		"carried out a body without a byte":  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: carried[0].Body[:len(carried[0].Body)-1]}} }), "nobody prepared before"},
+		"carried out what was not prepared":  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: unprepared}} }), "nobody prepared before"},
 	} {
 		r, err := DecodeRecord(c.raw)
 		if r != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "tx: ") {

@@ -55,7 +55,8 @@ func TestVerifierInPython(t *testing.T) {
 	l.awaitSize(1)
 	last := l.deposits(260) // more than a tile
 	l.addSM2Key()
-	size := l.awaitSize(int(last.Index) + 2)
+	l.approveRestriction()
+	size := l.awaitSize(int(last.Index) + 4)
 	dir := t.TempDir()
 	copied, receipt := filepath.Join(dir, "copy"), filepath.Join(dir, "r.tlog-proof")
 	l.run("audit", "http://"+l.nodes[1].log, "--genesis", l.file("genesis.toml"), "--policy", l.file("policy.txt"),
@@ -69,7 +70,7 @@ func TestVerifierInPython(t *testing.T) {
 		return python(t, "verify.py", append(args, "--policy", l.file("policy.txt"), "--genesis", l.founded.Hash.String())...)
 	}
 	out, err := verify("--log", copied, "--receipt", receipt)
-	want := regexp.MustCompile(fmt.Sprintf(`^OK log of size %d, height \d+\nOK receipt: index %d, size \d+\n262 transactions, 263 Ed25519, 1 SM2`, size, last.Index))
+	want := regexp.MustCompile(fmt.Sprintf(`^OK log of size %d, height \d+\nOK receipt: index %d, size \d+\n264 transactions, 265 Ed25519, 1 SM2`, size, last.Index))
 	if err != nil || !want.MatchString(out) {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -102,6 +103,20 @@ func TestVerifierInPython(t *testing.T) {
 		}
 		writeToolFile(t, found[0], whole)
 	}
+}
+
+// approveRestriction lets one person of the registry prepare, and another approve.
+func (l *live) approveRestriction() {
+	l.t.Helper()
+	as := func(key string, args ...string) string {
+		return l.run(append(args, "--api", l.nodes[0].api, "--genesis", l.file("genesis.toml"), "--party", "registry", "--key", l.file("keys/"+key+".key"), "--yes")...)
+	}
+	out := as("registry", "account", "restrict", "entity-2", "--restriction", "trading", "--document", "D-1", "--prepare")
+	id := regexp.MustCompile(`transaction +([0-9a-f]{64})`).FindStringSubmatch(out)
+	if id == nil {
+		l.t.Fatalf("no transaction is prepared: %s", out)
+	}
+	as("registry-2", "approve", id[1])
 }
 
 // addSM2Key gives the registry one more key, of the other scheme.

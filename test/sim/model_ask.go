@@ -194,6 +194,9 @@ func (m *model) prepare(o *tx.Prepare) verdict {
 			return refuse(tx.MissingRight)
 		}
 	}
+	if n := m.body.Size(); n > 50_000 {
+		return refuse(tx.PreparedTooLarge, 50_000, int64(n))
+	}
 	days := m.whole("prepared.days", m.today())
 	set(m, m.prepared, m.id, prepared{m.body.Party, o.Operations, slices.Clone(m.own), m.now + tx.Instant(days)*day, false})
 	return fine

@@ -74,11 +74,19 @@ def record(raw, index, genesis):  # (4)
         id, body = transaction(e["transaction"], genesis)
         need(id == r["id"], "the receipt's id is not the transaction's")
         need((r["party"], r["reference"]) == (body["party"], body["reference"]) and r["operation"] < len(body["operations"]), "the receipt is of another transaction")
+        for c in e["carried_out"]:
+            at, prepared = c["operation"], decode("Body", c["body"], texts=True)
+            need(not r["reason"] and 0 < c["index"] < index and at < len(body["operations"]) and prepared["party"] == r["party"], "carried out, but where")
+            approve = body["operations"][at]["approve"]
+            need(approve and approve["prepared"] == sha(b"carbonledger/tx/v1\0" + genesis + c["body"]), "what was carried out is not what was approved")
+            need(len(prepared["operations"]) == 1 and prepared["operations"][0]["prepare"], "what was carried out was not prepared")
+        need(sorted({c["operation"] for c in e["carried_out"]}) == [c["operation"] for c in e["carried_out"]], "carried out in another order")
         need(r["reason"] != 24 or 0 != body["expiry"] == r["have"] < r["want"] == r["time"], "expired, but not by its expiry")
+    need(r or not e["carried_out"], "carried out by no transaction")
     return e, body
 
 def join(entries, genesis):  # (4, 5)
-    hashes, last, clock, used, network = [], None, None, set(), None  # hashes[h] is hash(h-1)
+    hashes, last, clock, used, ids, network = [], None, None, set(), {}, None  # hashes[h] is hash(h-1)
     for i, raw in enumerate(entries):
         try:
             e, body = record(raw, i, genesis)
@@ -100,6 +108,9 @@ def join(entries, genesis):  # (4, 5)
                 need(network[1] or r["reason"] == 24 or not 0 != body["expiry"] < r["time"], "it has expired, but is not refused for it")
                 clock = r["time"]
                 used.add(unique)
+                ids[i] = None if r["reason"] else r["id"]
+                for c in e["carried_out"]:
+                    need(ids.get(c["index"]) == body["operations"][c["operation"]]["approve"]["prepared"], f"entry {c['index']} did not prepare it")
             last = e
         except ValueError as bad:
             raise ValueError(f"entry {i}: {bad}")
