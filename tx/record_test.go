@@ -137,8 +137,10 @@ func TestRecordsThatAreNone(t *testing.T) {
 		"carried out twice":                  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{carried[0], carried[0]} }), "nobody prepared before"},
 		"carried out without a number":       {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Body: carried[0].Body}} }), "nobody prepared before"},
 		"carried out what is no body":        {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: []byte("x")}} }), "nobody prepared before"},
-		"carried out a body without a byte":  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: carried[0].Body[:len(carried[0].Body)-1]}} }), "nobody prepared before"},
-		"carried out what was not prepared":  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: unprepared}} }), "nobody prepared before"},
+		"carried out a body without a byte": {carrying(func(r *OutcomeRecord) {
+			r.CarriedOut = []CarriedOut{{Index: 3, Body: carried[0].Body[:len(carried[0].Body)-1]}}
+		}), "nobody prepared before"},
+		"carried out what was not prepared": {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: unprepared}} }), "nobody prepared before"},
 	} {
 		r, err := DecodeRecord(c.raw)
 		if r != nil || err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "tx: ") {
