@@ -88,7 +88,7 @@ func (l *testLog) bookCarried(party string, outcome tx.Receipt, carried []tx.Car
 	outcome.Time = tx.Instant(1_735_606_800_000 + int64(index))
 	return l.add(&tx.OutcomeRecord{
 		Height: index, PreviousHash: id[:], Head: &tx.BlockHead{Proposer: "wuhan-1", Stamp: outcome.Time}, Transaction: raw, Receipt: &outcome,
-		CarriedOut: carried,
+		CarriedOut: carried, Records: 1,
 	})
 }
 

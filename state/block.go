@@ -89,15 +89,18 @@ func (o *overlay) outcome(r *tx.OutcomeRecord) outcome {
 // outcomes share memory with the receipts.
 func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes []outcome, trace []byte) {
 	x.height, x.version, x.logSize, x.closed, x.rootAsked = now.height+1, x.facts.version, now.size, 0, false
+	clear(x.touched)
+	x.touched = x.touched[:0]
 	before, root := x.facts, x.stateRoot(now.height)
-	record := func(raw []byte, r *tx.Receipt) outcome {
+	var records []*tx.OutcomeRecord
+	record := func(raw []byte, r *tx.Receipt) {
 		o := &tx.OutcomeRecord{Height: x.height, PreviousHash: now.hash[:], Transaction: raw, Receipt: r, CarriedOut: x.carriedOut}
-		if len(outcomes) == 0 {
+		if len(records) == 0 {
 			if o.StateRoot = root; w.block != nil {
 				o.Head = w.block.Head()
 			}
 		}
-		return x.outcome(o)
+		records = append(records, o)
 	}
 	if w.block != nil {
 		x.facts.time = x.chain.tick(x.facts.time, w.block.Stamp)
@@ -106,15 +109,26 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 		for i := range w.verified {
 			r, raw := &receipts[i], w.block.Transactions[i]
 			var recorded bool
-			if *r, recorded = x.run(w.verified[i], w.rejection[i], raw, len(outcomes)); recorded {
-				o := record(raw, r)
-				x.intoStatements(r.Party, r.Index, o.leaf)
-				outcomes = append(outcomes, o)
+			if *r, recorded = x.run(w.verified[i], w.rejection[i], raw, len(records)); recorded {
+				record(raw, r)
+				x.touch(r.Party)
 				trace = binary.BigEndian.AppendUint64(trace, x.trace.Sum64())
 			}
 		}
 	}
 	x.begin()
+	if len(records) == 0 {
+		x.carriedOut = nil
+		record(nil, nil)
+	} else {
+		records[0].Records = uint32(len(records))
+	}
+	for i, r := range records {
+		o := x.outcome(r)
+		if outcomes = append(outcomes, o); r.Receipt != nil {
+			x.intoStatements(x.touched[i], r.Receipt.Index, o.leaf)
+		}
+	}
 	if x.facts != before {
 		x.set(x.at([]byte{rangeFacts}), x.facts.encode(nil))
 	}
@@ -122,9 +136,6 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 		x.endEpoch()
 	}
 	x.accounts.blockEnds()
-	if x.carriedOut = nil; len(outcomes) == 0 {
-		outcomes = append(outcomes, record(nil, nil))
-	}
 	return receipts, outcomes, trace
 }
 

@@ -38,8 +38,9 @@ type exec struct {
 
 	accounts accountCache
 
-	// Buffers of intoStatements.
-	touched []touch
+	// touched has whom each recorded transaction of the block touched; entry is a
+	// buffer of intoStatement.
+	touched [][]touch
 	entry   []byte
 }
 

@@ -32,38 +32,40 @@ func partyOf(key string) (party string, ok bool) {
 	return "", false
 }
 
-// touch is a record that a transaction wrote in a party's name; cell is nil for
-// the asking party itself.
+// touch is a record that a transaction wrote in a party's name, as it left it; the key
+// is empty for the asking party itself.
 type touch struct {
-	party string
-	cell  *cell
+	party, key string
+	value      []byte
 }
 
-// key of the record; the asking party comes first.
-func (t *touch) key() string {
-	if t.cell == nil {
-		return ""
-	}
-	return t.cell.key
-}
-
-// intoStatements enters the transaction that has just ended, of which the undo
-// list knows what it wrote, into the statement of every party that it touched.
-func (x *exec) intoStatements(asker string, index uint64, leaf proof.Hash) {
-	all := append(x.touched[:0], touch{party: asker})
+// touch remembers whom the transaction that has just ended touched, of which the undo
+// list knows what it wrote. Its entries are made when the block ends: they name the
+// leaves of its records, and the first record says how many there are.
+func (x *exec) touch(asker string) {
+	all := append(make([]touch, 0, len(x.undo)+1), touch{party: asker})
 	for _, u := range x.undo {
 		if u.cell.touched {
 			continue // written more than once
 		}
 		if party, ok := partyOf(u.cell.key); ok {
 			u.cell.touched = true
-			all = append(all, touch{party, u.cell})
+			all = append(all, touch{party, u.cell.key, u.cell.value})
 		}
 	}
+	for _, u := range x.undo {
+		u.cell.touched = false
+	}
 	slices.SortFunc(all, func(a, b touch) int {
-		return cmp.Or(strings.Compare(a.party, b.party), strings.Compare(a.key(), b.key()))
+		return cmp.Or(strings.Compare(a.party, b.party), strings.Compare(a.key, b.key))
 	})
-	for rest := all; len(rest) > 0; {
+	x.touched = append(x.touched, all)
+}
+
+// intoStatements enters a transaction into the statement of every party that it
+// touched.
+func (x *exec) intoStatements(touches []touch, index uint64, leaf proof.Hash) {
+	for rest := touches; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].party == rest[0].party {
 			n++
@@ -71,16 +73,14 @@ func (x *exec) intoStatements(asker string, index uint64, leaf proof.Hash) {
 		x.intoStatement(rest[:n], index, leaf)
 		rest = rest[n:]
 	}
-	x.touched = all
 }
 
 // intoStatement appends an entry to the statement of one party.
 func (x *exec) intoStatement(touches []touch, index uint64, leaf proof.Hash) {
 	entry := binary.BigEndian.AppendUint64(x.entry[:0], index)
 	for _, t := range touches {
-		if t.cell != nil {
-			t.cell.touched = false
-			entry = proof.AppendPut(entry, t.cell.key, t.cell.value)
+		if t.key != "" {
+			entry = proof.AppendPut(entry, t.key, t.value)
 		}
 	}
 	party := touches[0].party

@@ -37,6 +37,8 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 		return nil, fmt.Errorf("tx: an outcome record whose receipt is of another place")
 	case len(r.CarriedOut) > 0 && (r.Receipt == nil || r.Receipt.Reason != Accepted):
 		return nil, fmt.Errorf("tx: an outcome record carries out what was prepared without being accepted")
+	case (r.Records > 0) != (r.Receipt != nil && r.Head != nil):
+		return nil, fmt.Errorf("tx: an outcome record counts the records of its block, and is not the first of them, or does not count them")
 	}
 	for i := range r.CarriedOut {
 		c := &r.CarriedOut[i]
@@ -87,6 +89,9 @@ func JoinBlock(records []*OutcomeRecord) (b *Block, ok bool, err error) {
 			return nil, false, fmt.Errorf("tx: record %d of block %d is that of position %d", i, first.Height, r.Receipt.Position)
 		}
 		b.Transactions = append(b.Transactions, r.Transaction)
+	}
+	if n := int(first.Records); n != len(records) {
+		return nil, false, fmt.Errorf("tx: block %d has %d records, not %d", first.Height, n, len(records))
 	}
 	return b, true, nil
 }

@@ -19,7 +19,7 @@ func blockRecords(height uint64, transactions ...[]byte) []*OutcomeRecord {
 	for i, raw := range transactions {
 		r := &OutcomeRecord{Height: height, PreviousHash: previous, Transaction: raw, Receipt: &Receipt{Height: height, Position: uint32(i), Index: 100 + uint64(i), Subject: "CEA22 of buyer"}}
 		if i == 0 {
-			r.Head = b.Head()
+			r.Head, r.Records = b.Head(), uint32(len(transactions))
 		}
 		all = append(all, r)
 	}
@@ -130,6 +130,9 @@ func TestRecordsThatAreNone(t *testing.T) {
 		"a first record of position 1":       {first(func(r *OutcomeRecord) { r.Receipt.Position = 1 }), "of another place"},
 		"a second record with a head":        {second(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "of another place"},
 		"a second record of position 0":      {second(func(r *OutcomeRecord) { r.Receipt.Position = 0 }), "of another place"},
+		"a first record without a count":     {first(func(r *OutcomeRecord) { r.Records = 0 }), "counts the records"},
+		"a second record with a count":       {second(func(r *OutcomeRecord) { r.Records = 2 }), "counts the records"},
+		"a count of no transactions":         {first(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "counts the records"},
 		"carried out without a receipt":      {carrying(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "without being accepted"},
 		"carried out by a refused one":       {carrying(func(r *OutcomeRecord) { r.Receipt.Reason = Expired }), "without being accepted"},
 		"carried out for another party":      {carrying(func(r *OutcomeRecord) { r.Receipt.Party = "other" }), "nobody prepared before"},
@@ -183,6 +186,7 @@ func TestRecordsThatAreNoBlock(t *testing.T) {
 		"no block, with a record behind it":    {[]*OutcomeRecord{none, seven[1]}, "block 7 begins without its head"},
 		"without its second record":            {slices.Delete(slices.Clone(seven), 1, 2), "record 1 of block 7 is that of position 2"},
 		"in another order":                     {[]*OutcomeRecord{seven[0], seven[2], seven[1]}, "record 1 of block 7 is that of position 2"},
+		"without its last record":              {seven[:2], "block 7 has 3 records, not 2"},
 		"its first record twice":               {[]*OutcomeRecord{seven[0], seven[0]}, "record 1 of block 7 is that of position 0"},
 		"its last record twice":                {append(slices.Clone(seven), seven[2]), "record 3 of block 7 is that of position 2"},
 		"a record of the next block behind it": {append(slices.Clone(seven), eight[0]), "record 3 of block 7 is of another block"},

@@ -52,7 +52,7 @@ func (l *testLog) block(height uint64, transactions ...[]byte) {
 			Id: id[:], Height: height, Position: uint32(i), Time: 1_704_153_600_000, Index: uint64(len(l.entries)),
 		}}
 		if i == 0 {
-			r.Head = head
+			r.Head, r.Records = head, uint32(len(transactions))
 		}
 		l.add(r)
 	}

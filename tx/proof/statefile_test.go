@@ -48,7 +48,7 @@ func newClosed(t testing.TB, count int) *closed {
 	head := Hash{}
 	for i := range count {
 		h := uint64(i + 1)
-		add(&tx.OutcomeRecord{Height: h, PreviousHash: hash, Head: &tx.BlockHead{Proposer: "n1"}, Transaction: []byte(fmt.Sprint("transaction ", i)),
+		add(&tx.OutcomeRecord{Height: h, PreviousHash: hash, Head: &tx.BlockHead{Proposer: "n1"}, Transaction: []byte(fmt.Sprint("transaction ", i)), Records: 1,
 			Receipt: &tx.Receipt{Id: hash, Height: h, Party: "plant", Reference: fmt.Sprint(i), Index: h}})
 		head = StatementHead(head, c.entry(i))
 	}

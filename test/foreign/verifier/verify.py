@@ -83,16 +83,19 @@ def record(raw, index, genesis):  # (4)
         need(sorted({c["operation"] for c in e["carried_out"]}) == [c["operation"] for c in e["carried_out"]], "carried out in another order")
         need(r["reason"] != 24 or 0 != body["expiry"] == r["have"] < r["want"] == r["time"], "expired, but not by its expiry")
     need(r or not e["carried_out"], "carried out by no transaction")
+    need((e["records"] > 0) == (r is not None and head is not None), "a count of records where none stands, or none where it does")
     return e, body
 
 def join(entries, genesis):  # (4, 5)
-    hashes, last, clock, used, ids, network = [], None, None, set(), {}, None  # hashes[h] is hash(h-1)
+    hashes, last, clock, used, ids, network, missing = [], None, None, set(), {}, None, 0  # hashes[h] is hash(h-1)
     for i, raw in enumerate(entries):
         try:
             e, body = record(raw, i, genesis)
             h, head, r = e["height"], e["head"], e["receipt"]
             if last is None or h != last["height"]:
                 need(last is None or h == last["height"] + 1 and head is not None, f"height {h} does not follow, or has no head")
+                need(missing == 0, f"the block before lacks {missing} records")
+                missing = e["records"]
                 hashes.append(e["previous_hash"])
                 if h:
                     need(head["applied_hash"] == hashes[head["applied_height"] + 1], f"the proposer had another hash at height {head['applied_height']}")
@@ -111,9 +114,11 @@ def join(entries, genesis):  # (4, 5)
                 ids[i] = None if r["reason"] else r["id"]
                 for c in e["carried_out"]:
                     need(ids.get(c["index"]) == body["operations"][c["operation"]]["approve"]["prepared"], f"entry {c['index']} did not prepare it")
-            last = e
+            last, missing = e, missing - (r is not None)
+            need(missing >= 0, "more records than the block has")
         except ValueError as bad:
             raise ValueError(f"entry {i}: {bad}")
+    need(missing == 0, f"the last block lacks {missing} records")
     return len(hashes) - 1
 
 # Tree and files (6).
