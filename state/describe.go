@@ -133,11 +133,11 @@ func (f *form) value(b []byte) string {
 	}
 	if f.message != nil {
 		if m := f.message(); m.Unmarshal(b) == nil {
-			return strings.TrimSpace(fmt.Sprint(m))
+			return strings.TrimRight(fmt.Sprint(m), " ")
 		}
 	}
-	names := strings.Fields(f.numbers)
-	if len(names) == 0 || len(b) != 8*len(names) {
+	names := strings.Split(f.numbers, " ")
+	if f.numbers == "" || len(b) != 8*len(names) {
 		return fmt.Sprintf("%x", b)
 	}
 	for i, name := range names {

@@ -91,11 +91,13 @@ func sampleLog(t *testing.T) (names []string, all []*OutcomeRecord) {
 	}
 	add("the founding", FoundingRecord(testDomain))
 	add("accepted, the first of a block", transaction(1, 0, "r-1", 0, head(1, 0), Receipt{}))
+	all[1].Records = 3
 	add("rejected, with what the reason speaks of", transaction(1, 1, "r-2", 0, nil, Receipt{Reason: InsufficientHolding, Subject: "CEA22 of buyer", Have: 5, Want: 7}))
 	expiry := stamp - 1
 	add("expired", transaction(1, 2, "r-3", expiry, nil, Receipt{Reason: Expired, Have: int64(expiry), Want: int64(stamp + 1)}))
 	add("a block without a transaction", &OutcomeRecord{Height: 2, PreviousHash: sampleHash(1), Head: head(2, 0)})
 	third := transaction(3, 0, "r-4", 0, head(3, 2), Receipt{})
+	third.Records = 2
 	third.StateRoot = &StateRoot{Height: 2, Day: 2024_01_02, Records: 5, Root: sampleHash(99)}
 	add("accepted, and the root of the day that the block before closed", third)
 	add("the second of its block", transaction(3, 1, "r-5", 0, nil, Receipt{}))
@@ -143,7 +145,7 @@ func (v *recordVectors) refuse(t *testing.T, all []*OutcomeRecord) {
 	raw("noise", 1, []byte("an outcome record"))
 	raw("cut short", 1, good[:len(good)-1])
 	raw("a byte behind it", 1, append(bytes.Clone(good), 0))
-	raw("an unknown field", 4, join(encode(t, all[4]), field(7, 1)))
+	raw("an unknown field", 4, join(encode(t, all[4]), field(15, 1)))
 	raw("a height of 0 written out", 0, join(field(1, 0), field(2, testDomain[:])))
 	raw("fields out of order", 4, join(field(2, testDomain[:]), field(1, 7)))
 	raw("a previous hash twice", 0, join(field(2, testDomain[:]), field(2, testDomain[:])))
@@ -156,6 +158,10 @@ func (v *recordVectors) refuse(t *testing.T, all []*OutcomeRecord) {
 	changed("a receipt of another height", 1, func(r *OutcomeRecord) { r.Receipt.Height++ })
 	changed("a first record without its head", 1, func(r *OutcomeRecord) { r.Head = nil })
 	changed("a second record with a head", 2, func(r *OutcomeRecord) { r.Head = new(BlockHead) })
+	changed("a first record without a count", 1, func(r *OutcomeRecord) { r.Records = 0 })
+	changed("a count in a second record", 2, func(r *OutcomeRecord) { r.Records = 3 })
+	changed("a count in a block without a transaction", 4, func(r *OutcomeRecord) { r.Records = 1 })
+	changed("something carried out that nobody prepared", 1, func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 1}} })
 	changed("a state root in a second record", 2, func(r *OutcomeRecord) { r.StateRoot = all[5].StateRoot })
 	changed("a state root of another height", 5, func(r *OutcomeRecord) { r.StateRoot.Height++ })
 	changed("a state root of 31 bytes", 5, func(r *OutcomeRecord) { r.StateRoot.Root = r.StateRoot.Root[1:] })
@@ -169,6 +175,7 @@ func (v *recordVectors) refuse(t *testing.T, all []*OutcomeRecord) {
 	}
 	blocks("without its first record", all[2], all[3])
 	blocks("without its second record", all[1], all[3])
+	blocks("without its last record", all[1], all[2])
 	blocks("in another order", all[1], all[3], all[2])
 	blocks("its last record twice", all[1], all[2], all[3], all[3])
 	blocks("a record of another block in it", all[1], all[6])
