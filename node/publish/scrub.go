@@ -281,21 +281,28 @@ func (p *Publisher) repair(v *state.View, first uint64, leaves []proof.Hash, bad
 	return fmt.Errorf("publish: the entry %d is damaged here and no peer gave it", first+uint64(bad[0]))
 }
 
-// replaced reads a tree with other leaves in one tile.
+// replaced reads a tree with other leaves in one tile, and what follows from them
+// in the nodes above a full one.
 func replaced(nodes proof.Nodes, first uint64, leaves []proof.Hash) proof.Nodes {
-	return func(level uint, at uint64, count int) ([]proof.Hash, error) {
+	var read proof.Nodes
+	read = func(level uint, at uint64, count int) ([]proof.Hash, error) {
 		all, err := nodes(level, at, count)
 		for i := range all {
 			index := at + uint64(i)
 			switch {
 			case level == 0 && index >= first && index < first+uint64(len(leaves)):
 				all[i] = leaves[index-first]
-			case level == proof.TileHeight && len(leaves) == proof.TileWidth && index == first/proof.TileWidth:
-				all[i] = proof.Fold(leaves)
+			case level > 0 && len(leaves) == proof.TileWidth && index == first>>level:
+				below, err := read(level-proof.TileHeight, index*proof.TileWidth, proof.TileWidth)
+				if err != nil {
+					return nil, err
+				}
+				all[i] = proof.Fold(below)
 			}
 		}
 		return all, err
 	}
+	return read
 }
 
 // entriesOf asks a peer for some entries of a tile.
