@@ -78,6 +78,8 @@ const (
 	localNode      byte = 0x87 // level, 1 byte, index, 8 bytes → nodes of the log's tree side by side
 	localVersion   byte = 0x88 // length of the key, 2 bytes, key, height → the record after that block
 	localStatement byte = 0x89 // party 0 number of the entry, 8 bytes, from 1 → index of the log, puts
+	localKept      byte = 0x8a // day → the published checkpoint that was kept for it
+	localArchive   byte = 0x8b // → index of the first entry that is still here, 8 bytes, URL of the log with those before
 	formatVersion       = 3
 )
 

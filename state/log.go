@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sort"
 
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
@@ -155,7 +156,8 @@ func (v *View) Nodes(level uint, first uint64, count int) ([]proof.Hash, error) 
 }
 
 // Entries calls take with the log's entries from one index up to another, which
-// is not among them, in order. The bytes are good until the next call.
+// is not among them, in order. The bytes are good until the next call. The error
+// is an *ErrArchived where the first of them was dropped.
 func (v *View) Entries(from, to uint64, take func(index uint64, entry []byte) error) error {
 	i, err := v.store.NewIter(&pebble.IterOptions{LowerBound: heightKey(localEntry, from), UpperBound: heightKey(localEntry, to)})
 	if err != nil {
@@ -174,7 +176,7 @@ func (v *View) Entries(from, to uint64, take func(index uint64, entry []byte) er
 		return fmt.Errorf("state: read the log: %w", closed)
 	}
 	if err == nil && next < to {
-		err = fmt.Errorf("state: the log lacks entry %d", next)
+		err = v.lacks(next)
 	}
 	return err
 }
@@ -203,22 +205,21 @@ func (v *View) SizeAt(height uint64) (uint64, error) {
 }
 
 // EndsBlock is an error unless a block, or the founding, ends at this size.
-func (v *View) EndsBlock(size uint64) error {
+func (v *View) EndsBlock(size uint64) (err error) {
 	if size == 0 || size > v.at.size {
 		return fmt.Errorf("state: the log has no size %d", size)
 	}
-	var height uint64
-	err := v.Entries(size-1, size, func(_ uint64, entry []byte) error {
-		r, err := tx.DecodeRecord(entry)
-		if err == nil {
-			height = r.Height
-		}
-		return err
+	// Every block ends above the one before. Entries are not asked: they may be
+	// in an archive.
+	height := sort.Search(int(v.at.height), func(h int) bool {
+		end, readErr := v.SizeAt(uint64(h))
+		err = errors.Join(err, readErr)
+		return end >= size
 	})
 	if err != nil {
 		return err
 	}
-	if end, err := v.SizeAt(height); err != nil || end != size {
+	if end, err := v.SizeAt(uint64(height)); err != nil || end != size {
 		return fmt.Errorf("state: size %d is not where block %d ends", size, height)
 	}
 	return nil
@@ -238,32 +239,20 @@ func (l *Ledger) RepairNode(level uint, index uint64, h proof.Hash) error {
 // repair writes local records: one if it has a key, and a node of the tree. Lost
 // in a crash they are found damaged again.
 func (l *Ledger) repair(entry put, level uint, index uint64, h proof.Hash) error {
-	if !l.enter() {
-		return ErrClosed
-	}
-	defer l.leave()
-	node := put{nodeKey(level, index), h[:]}
-	err := eachRun(l.db, level, index, index+1, func(at uint64, hashes []byte) bool {
-		if n := int(index-at) * hashBytes; at <= index && n+hashBytes <= len(hashes) {
-			node = put{nodeKey(level, at), append([]byte(nil), hashes...)}
-			copy(node.value[n:], h[:])
+	return l.local("repair", func(b *pebble.Batch) error {
+		node := put{nodeKey(level, index), h[:]}
+		err := eachRun(l.db, level, index, index+1, func(at uint64, hashes []byte) bool {
+			if n := int(index-at) * hashBytes; at <= index && n+hashBytes <= len(hashes) {
+				node = put{nodeKey(level, at), append([]byte(nil), hashes...)}
+				copy(node.value[n:], h[:])
+			}
+			return false
+		})
+		for _, r := range []put{entry, node} {
+			if r.key != nil && err == nil {
+				err = b.Set(r.key, r.value, nil)
+			}
 		}
-		return false
-	})
-	if err != nil {
 		return err
-	}
-	b := l.db.NewBatch()
-	for _, r := range []put{entry, node} {
-		if r.key == nil {
-			continue
-		}
-		if err := b.Set(r.key, r.value, nil); err != nil {
-			return errors.Join(fmt.Errorf("state: repair: %w", err), b.Close())
-		}
-	}
-	if err := l.db.Commit(b, false); err != nil {
-		return fmt.Errorf("state: repair: %w", err)
-	}
-	return nil
+	})
 }

@@ -91,11 +91,11 @@ func (v *View) Transaction(id tx.ID) ([]byte, bool, error) {
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	entry, err := v.get(heightKey(localEntry, r.Index))
-	if err != nil {
-		return nil, false, err
-	}
-	record, err := tx.DecodeRecord(entry)
+	var record *tx.OutcomeRecord
+	err = v.Entries(r.Index, r.Index+1, func(_ uint64, entry []byte) error {
+		record, err = tx.DecodeRecord(bytes.Clone(entry))
+		return err
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("state: the log entry %d of the transaction %s: %w", r.Index, id, err)
 	}

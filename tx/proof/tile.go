@@ -5,12 +5,19 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"carbonledger/tx"
 )
 
 // The static form of a log (c2sp.org/tlog-tiles): what stands under which path.
 
 // CheckpointPath is where the newest checkpoint stands.
 const CheckpointPath = "checkpoint"
+
+// KeptCheckpointPath is where the checkpoint stands that was kept for a business
+// day: a path of ours beside those of tlog-tiles. It is not below "checkpoint",
+// which is a file where a log is a directory.
+func KeptCheckpointPath(day tx.Day) string { return "checkpoints/" + day.String() }
 
 // Tile is a path: the hashes of a tile, or the entries of a bundle.
 type Tile struct {
