@@ -151,7 +151,7 @@ CARBONLEDGER_ and the name in capitals, with _ for -.`,
 	add("network", newInitCommand(g), newNodeCommand(), newRebuildCommand(g), newIntroductionCommand(g), newDemoCommand(g), newBenchCommand())
 	add("ask", g.verbs()...)
 	add("ask", newSubmitCommand(g), newShowCommand(g), newCosignCommand(g))
-	add("read", newQueryCommand(g), newReceiptCommand(g), newProveCommand(g), newStatementCommand(g), newStatusCommand(g), newAuditCommand(g), newDivergeCommand(g))
+	add("read", newQueryCommand(g), newReceiptCommand(g), newProveCommand(g), newStatementCommand(g), newStatusCommand(g), newAuditCommand(g), newArchiveCommand(g), newDivergeCommand(g))
 	add("tools", newKeysCommand(g), newTokenCommand(g), newConfigCommand(g), newVersionCommand(g))
 	root.AddCommand(newBenchClientCommand())
 	root.SetHelpCommandGroupID("tools")

@@ -6,7 +6,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -390,52 +389,22 @@ func (a *auditor) keep(ctx context.Context, log Log, h head) error {
 	return writePrivate(path, h.note)
 }
 
-// save writes the auditor's own tree, which the log was found equal to. A file
-// that is there already stays as it is if it is the same, and is never written
-// over if it is not: it may be the evidence.
+// save writes the auditor's own tree, which the log was found equal to.
 func (a *auditor) save(h head) error {
 	v, err := a.ledger.View()
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	defer v.Close()
+	copied := newStatic(a.o.Save)
 	for _, t := range proof.TilesOf(0, h.Size) {
 		b, err := v.Tile(t)
 		if err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
-		path := filepath.Join(a.o.Save, filepath.FromSlash(t.Path()))
-		switch old, err := os.ReadFile(path); {
-		case err == nil && bytes.Equal(old, b):
-			continue
-		case err == nil:
-			return fmt.Errorf("audit: %s in %s is another one than the log's: it is of another network, damaged, or one of two histories; it stays as it is: save into an empty directory, and keep this copy if nobody can say why they differ", t.Path(), a.o.Save)
-		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("audit: %w", err)
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
-		if err := writePrivate(path, b); err != nil {
+		if err := copied.put(t.Path(), b); err != nil {
 			return err
 		}
 	}
-	return writePrivate(filepath.Join(a.o.Save, proof.CheckpointPath), h.note)
-}
-
-// writePrivate replaces a file as a whole by one that only its owner may read:
-// entries show everyone's transactions.
-func writePrivate(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".save-")
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("audit: write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
-	}
-	return nil
+	return copied.publish(h.note)
 }

@@ -75,7 +75,8 @@ func (w *Web) get(ctx context.Context, path string) (b []byte, again bool, err e
 	case got.StatusCode == http.StatusNotFound:
 		return nil, false, fmt.Errorf("audit: %s has no %s: %w", w.URL, path, fs.ErrNotExist)
 	case got.StatusCode == http.StatusUnauthorized:
-		return nil, false, fmt.Errorf("audit: %s does not show entries without an auditor's token: give --token-file", w.URL)
+		// A node that has dropped entries sends to an archive, which may be another's.
+		return nil, false, fmt.Errorf("audit: %s does not show entries without an auditor's token: give --token-file", got.Request.URL)
 	case got.StatusCode != http.StatusOK:
 		return nil, got.StatusCode >= 500, fmt.Errorf("audit: %s answers %s for %s", w.URL, got.Status, path)
 	}
@@ -142,23 +143,46 @@ func bundles(ctx context.Context, log Log, from, size uint64) <-chan fetched {
 	return out
 }
 
-// bundle fetches one. Where a partial one is gone because the full one is there,
-// that is taken and cut.
+// bundle fetches one.
 func bundle(ctx context.Context, log Log, t proof.Tile) ([][]byte, error) {
-	b, err := log.Get(ctx, t.Path())
-	want := t.Width
-	if errors.Is(err, fs.ErrNotExist) && t.Width < proof.TileWidth {
-		t.Width = proof.TileWidth
-		if full, fullErr := log.Get(ctx, t.Path()); fullErr == nil {
-			b, err = full, nil
-		}
-	}
+	b, err := tileOf(ctx, log, t)
 	if err != nil {
 		return nil, err
 	}
+	return split(log, t, b)
+}
+
+func split(log Log, t proof.Tile, b []byte) ([][]byte, error) {
 	entries, err := proof.SplitBundle(b, t.Width)
 	if err != nil {
 		return nil, &Difference{Entry: t.Index * proof.TileWidth, Transaction: -1, What: fmt.Sprintf("%s of %s: %v", t.Path(), log.Name(), err)}
 	}
-	return entries[:want], nil
+	return entries, nil
+}
+
+// tileOf fetches a tile or bundle. Where a partial one is gone because the full
+// one is there, that is taken and cut.
+func tileOf(ctx context.Context, log Log, t proof.Tile) ([]byte, error) {
+	b, err := log.Get(ctx, t.Path())
+	if !errors.Is(err, fs.ErrNotExist) || t.Width == proof.TileWidth {
+		return b, err
+	}
+	full := t
+	full.Width = proof.TileWidth
+	whole, fullErr := log.Get(ctx, full.Path())
+	if fullErr != nil {
+		return nil, err
+	}
+	if !t.Entries {
+		return whole[:min(len(whole), t.Width*len(proof.Hash{}))], nil
+	}
+	entries, err := split(log, full, whole)
+	if err != nil {
+		return nil, err
+	}
+	b = nil
+	for _, entry := range entries[:t.Width] {
+		b = proof.AppendEntry(b, entry)
+	}
+	return b, nil
 }

@@ -1,0 +1,96 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"carbonledger/tx/proof"
+)
+
+// static is a directory that gets the static form of a log, readable by its owner
+// alone: entries show everyone's transactions.
+type static struct {
+	dir string
+	// touched are the directories whose lists of files have changed.
+	touched map[string]bool
+}
+
+func newStatic(dir string) *static { return &static{dir, map[string]bool{}} }
+
+func (s *static) path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
+
+// put writes a file of the log. One that is there already stays as it is if it is
+// the same, and is never written over if it is not: it may be the evidence.
+func (s *static) put(name string, content []byte) error {
+	switch old, err := os.ReadFile(s.path(name)); {
+	case err == nil && bytes.Equal(old, content):
+		return nil
+	case err == nil:
+		return fmt.Errorf("audit: %s in %s is another one than the log's: it is of another network, damaged, or one of two histories; it stays as it is: save into an empty directory, and keep this copy if nobody can say why they differ", name, s.dir)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("audit: %w", err)
+	}
+	return s.replace(name, content)
+}
+
+func (s *static) replace(name string, content []byte) error {
+	path := s.path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	for dir := filepath.Dir(path); len(dir) >= len(filepath.Clean(s.dir)); dir = filepath.Dir(dir) {
+		s.touched[dir] = true
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return writePrivate(path, content)
+}
+
+// publish writes the checkpoint, after everything that it covers is on the disk. A
+// crash before the end leaves the older one, or none, and files that the next run
+// finds right.
+func (s *static) publish(signed []byte) error {
+	if err := s.sync(); err != nil {
+		return err
+	}
+	if err := s.replace(proof.CheckpointPath, signed); err != nil {
+		return err
+	}
+	return s.sync()
+}
+
+func (s *static) sync() error {
+	for dir := range s.touched {
+		d, err := os.Open(dir)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return fmt.Errorf("audit: sync %s: %w", dir, err)
+		}
+	}
+	clear(s.touched)
+	return nil
+}
+
+// writePrivate replaces a file as a whole by one that only its owner may read. A
+// crash leaves the old or the new one, and beside it perhaps a file .save-….
+func writePrivate(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".save-")
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("audit: write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}
