@@ -78,6 +78,8 @@ func addNodeFlags(f *pflag.FlagSet, c *node.Config) {
 	f.StringVar(&c.MetricsListen, "metrics-listen", "", "host:port of the Prometheus page; empty for none")
 	f.StringVar(&c.LogListen, "log-listen", "", "host:port of the transparency log over HTTP; empty for none; beyond loopback it needs TLS")
 	f.StringVar(&c.LogTokens, "log-tokens", "", "file with the hashed tokens of those who may read the log's entries (see \"carbonledger token\")")
+	f.StringVar(&c.Archive, "archive", "", "URL of an archive of the log: entries that it has are dropped here (see \"carbonledger archive\"); empty: all are kept")
+	f.StringVar(&c.ArchiveTokenFile, "archive-token-file", "", "file with a token for the archive's entries")
 	f.StringVar(&c.Profile, "profile", "wan", "timing of the network: wan, or loopback for one machine")
 	f.DurationVar(&c.Lease, "lease", 0, "lease instead of the profile's, for slow disks: the same on every validator")
 	f.StringVar(&c.PrimarySite, "primary-site", "", "site that should hold the leader when it can")

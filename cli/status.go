@@ -111,7 +111,21 @@ func printStatus(to io.Writer, answers []nodeAnswer, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", a.address, s.Node, s.Role, orDash(s.Leader), s.Term, s.Head.Height, yesNo(s.Serving), s.Pool,
 			s.Log.Size_, s.Log.Cosigned, s.Log.Repaired, orDash(s.Version), orDash(problems(s)))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, a := range answers {
+		if a.err != nil {
+			continue
+		}
+		if l := &a.status.Log; l.Archive != "" {
+			fmt.Fprintf(to, "%s: entries from %d, older ones at %s\n", a.status.Node, l.EntriesFrom, l.Archive)
+		}
+		if l := &a.status.Log; l.ArchiveProblem != "" {
+			fmt.Fprintf(to, "%s: no more entries are dropped: %s\n", a.status.Node, l.ArchiveProblem)
+		}
+	}
+	return nil
 }
 
 // problems of a node: why it does not serve, and what is wrong with its log.
@@ -231,6 +245,9 @@ func addNode(n *record, s *api.StatusResponse) {
 	log.add("scrubbed", s.Log.Scrubbed)
 	log.add("scrub_passed", s.Log.Passed)
 	log.add("repaired", s.Log.Repaired)
+	log.add("entries_from", s.Log.EntriesFrom)
+	log.add("archive", s.Log.Archive)
+	log.add("archive_problem", s.Log.ArchiveProblem)
 	n.add("log", log)
 	peers := []record{}
 	for i := range s.Peers {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
+	"os"
 	"syscall"
 	"time"
 
@@ -39,6 +41,10 @@ type Config struct {
 	// empty for none. Beyond loopback it needs TLSCert and TLSKey. LogTokens is a
 	// file with the hashed tokens of those who may read entries; empty: nobody.
 	LogListen, LogTokens string
+	// Archive is the URL of a copy of the log (see "carbonledger archive"): entries
+	// that were found there are dropped here; empty: all are kept. ArchiveTokenFile
+	// holds a token for its entries; empty for none.
+	Archive, ArchiveTokenFile string
 	// Profile is "wan" or "loopback": see consensus.Timing.
 	Profile string
 	// Lease, if not 0, replaces the profile's: for disks whose writes stall
@@ -102,6 +108,9 @@ func (c *Config) Check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("node: --tls-cert and --tls-key belong together: give both or none")
 	}
+	if err := c.checkArchive(); err != nil {
+		return err
+	}
 	listen := c.apiConfig()
 	if err := listen.CheckListen(); err != nil || c.LogListen == "" {
 		return err
@@ -111,6 +120,20 @@ func (c *Config) Check() error {
 	log.Listen = c.LogListen
 	if err := log.CheckListen(); err != nil {
 		return fmt.Errorf("node: --log-listen %s: %w", c.LogListen, err)
+	}
+	return nil
+}
+
+func (c *Config) checkArchive() error {
+	if c.Archive == "" {
+		if c.ArchiveTokenFile != "" {
+			return errors.New("node: --archive-token-file is for --archive: give both")
+		}
+		return nil
+	}
+	u, err := url.Parse(c.Archive)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("node: --archive %q is no http:// or https:// URL of a log", c.Archive)
 	}
 	return nil
 }
@@ -125,6 +148,11 @@ func (c *Config) CheckFiles() error {
 	if c.LogTokens != "" {
 		if err := (&publish.Tokens{Path: c.LogTokens}).Check(); err != nil {
 			return err
+		}
+	}
+	if c.ArchiveTokenFile != "" {
+		if _, err := os.ReadFile(c.ArchiveTokenFile); err != nil {
+			return fmt.Errorf("node: --archive-token-file: %w", err)
 		}
 	}
 	if c.Data == "" {

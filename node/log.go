@@ -47,6 +47,9 @@ func (n *Node) openLog(f *tx.Founding) (err error) {
 // startPublisher begins this validator's part in the log.
 func (n *Node) startPublisher(f *tx.Founding) (err error) {
 	if f.LogOrigin == "" {
+		if n.config.Archive != "" {
+			return errors.New("node: --archive: the genesis document of this network names no log: leave the flag out")
+		}
 		return nil
 	}
 	timing := publish.DefaultTiming
@@ -56,6 +59,7 @@ func (n *Node) startPublisher(f *tx.Founding) (err error) {
 	n.publisher, err = publish.Start(publish.Config{
 		Name: n.dir.Name(), Origin: f.LogOrigin, LogKey: f.LogKey, OriginKey: n.dir.OriginKey(), CosignKey: n.dir.CosignKey(),
 		Signer: n.dir.Signer(), Checkpoint: n.dir.Checkpoint(), Evidence: n.dir.Evidence(),
+		Archive: n.config.Archive, ArchiveToken: n.config.ArchiveTokenFile,
 		Network: n.host, Ledger: n.consensus.Ledger, Agreed: n.consensus.AgreedHeight,
 		Leads:  func() bool { return n.consensus.Status().Role == raft.Leader.String() },
 		Fail:   n.fail,
@@ -105,7 +109,10 @@ func (n *Node) logStatus() (s api.LogStatus) {
 		return s
 	}
 	p := n.publisher.Status()
-	s = api.LogStatus{Size_: p.Size, Cosigned: p.Cosigned, Problem: p.Problem, Scrubbed: p.Scrubbed, Repaired: p.Repaired}
+	s = api.LogStatus{
+		Size_: p.Size, Cosigned: p.Cosigned, Problem: p.Problem, Scrubbed: p.Scrubbed, Repaired: p.Repaired,
+		EntriesFrom: p.EntriesFrom, Archive: p.Archive, ArchiveProblem: p.ArchiveProblem,
+	}
 	if !p.At.IsZero() {
 		s.Published = tx.Instant(p.At.UnixMilli())
 	}

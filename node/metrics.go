@@ -85,6 +85,8 @@ var (
 	descSize      = prometheus.NewDesc("carbonledger_checkpoint_size", "Entries of the log that the newest published checkpoint covers.", nil, nil)
 	descPublished = prometheus.NewDesc("carbonledger_checkpoint_timestamp_seconds", "When this node took the newest checkpoint, in seconds since 1970; absent before the first.", nil, nil)
 	descTrouble   = prometheus.NewDesc("carbonledger_log_trouble", "1 while this node does not cosign, or nothing is published: status says why.", nil, nil)
+	descFrom      = prometheus.NewDesc("carbonledger_log_entries_from", "The first entry of the log that is still here, 0 where all are: older ones are in the archive.", nil, nil)
+	descArchive   = prometheus.NewDesc("carbonledger_archive_trouble", "1 while no entries are dropped because the archive cannot be read or differs: status says why.", nil, nil)
 	descRepaired  = prometheus.NewDesc("carbonledger_log_repaired_total", "Records of the log that this node's disk had damaged and that were repaired: look at the disk.", nil, nil)
 )
 
@@ -92,7 +94,7 @@ func (c statusCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descLeader, descServing, descTerm, descHeight, descIndex, descLag, descReach, descAgrees, descPool,
 		descLog, descLogDisk, descState, descSnap, descSnapAt, descDisk,
-		descSize, descPublished, descTrouble, descRepaired,
+		descSize, descPublished, descTrouble, descFrom, descArchive, descRepaired,
 	} {
 		to <- d
 	}
@@ -142,6 +144,8 @@ func (c statusCollector) Collect(to chan<- prometheus.Metric) {
 		gauge(descPublished, float64(log.At.UnixMilli())/1000)
 	}
 	gauge(descTrouble, one(log.Problem != ""))
+	gauge(descFrom, float64(log.EntriesFrom))
+	gauge(descArchive, one(log.ArchiveProblem != ""))
 	to <- prometheus.MustNewConstMetric(descRepaired, prometheus.CounterValue, float64(log.Repaired))
 }
 

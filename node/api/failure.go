@@ -37,6 +37,7 @@ const (
 	reasonNoRight          = "READ_NO_RIGHT"
 	reasonStopping         = "STOPPING"
 	reasonFailed           = "NODE_FAILED"
+	reasonArchived         = "ARCHIVED"
 )
 
 // failure is a gRPC error in the making.
@@ -140,7 +141,27 @@ func broken(err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err
 	}
+	if gone := archived(err); gone != nil {
+		return gone
+	}
 	return failure{code: codes.Internal, reason: reasonFailed, text: fmt.Sprintf("this node failed to read its state: %v", err)}.err()
+}
+
+// archived is the answer where an entry of the log was dropped on this node; nil
+// where the error is another one.
+func archived(err error) error {
+	var gone interface {
+		error
+		Archived() (index uint64, url string)
+	}
+	if !errors.As(err, &gone) {
+		return nil
+	}
+	index, url := gone.Archived()
+	return failure{
+		code: codes.FailedPrecondition, reason: reasonArchived, metadata: map[string]string{"index": strconv.FormatUint(index, 10), "url": url},
+		text: gone.Error() + ": ask another node, or the archive: \"receipt get\" and \"audit\" take its URL",
+	}.err()
 }
 
 // infoOf is our ErrorInfo of an error, nil where it has none.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"carbonledger/tx"
-	"google.golang.org/grpc/codes"
 )
 
 func decimal(n int) string { return strconv.Itoa(n) }
@@ -143,7 +142,7 @@ func (s service) GetProof(ctx context.Context, in *GetProofRequest) (*GetProofRe
 	defer cancel()
 	r, err := s.backend.Proof(ctx, own.Receipt.Index)
 	if err != nil {
-		return nil, failure{code: codes.Unavailable, reason: reasonFailed, text: "there is no proof now: " + err.Error()}.err()
+		return nil, noProof(err)
 	}
 	return &GetProofResponse{Receipt: r.Encode(), Record: r.Record}, nil
 }

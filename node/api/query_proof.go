@@ -96,6 +96,9 @@ func (s service) GetStateProof(ctx context.Context, in *GetStateProofRequest) (*
 }
 
 func noProof(err error) error {
+	if gone := archived(err); gone != nil {
+		return gone
+	}
 	return failure{code: codes.Unavailable, reason: reasonFailed, text: "there is no proof now: " + err.Error()}.err()
 }
 

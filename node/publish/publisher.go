@@ -36,13 +36,15 @@ type Timing struct {
 	Scrub time.Duration
 	// State is the least time between two readings of the whole store.
 	State time.Duration
+	// Archive is the pause between two looks at the archive.
+	Archive time.Duration
 }
 
 // DefaultTiming is that of validators in several cities, LoopbackTiming that of
 // one machine.
 var (
-	DefaultTiming  = Timing{Interval: time.Second, Heartbeat: time.Minute, Ask: 2 * time.Second, Scrub: time.Second, State: 6 * time.Hour}
-	LoopbackTiming = Timing{Interval: 250 * time.Millisecond, Heartbeat: 5 * time.Second, Ask: 2 * time.Second, Scrub: 20 * time.Millisecond, State: 30 * time.Second}
+	DefaultTiming  = Timing{Interval: time.Second, Heartbeat: time.Minute, Ask: 2 * time.Second, Scrub: time.Second, State: 6 * time.Hour, Archive: time.Hour}
+	LoopbackTiming = Timing{Interval: 250 * time.Millisecond, Heartbeat: 5 * time.Second, Ask: 2 * time.Second, Scrub: 20 * time.Millisecond, State: 30 * time.Second, Archive: time.Second}
 )
 
 // Config of a Publisher.
@@ -56,7 +58,11 @@ type Config struct {
 	LogKey ed25519.PublicKey
 	// Signer, Checkpoint and Evidence are paths in the data directory.
 	Signer, Checkpoint, Evidence string
-	Network                      Network
+	// Archive is the URL of a log with old entries, which are dropped here once they
+	// were found there; empty for none. ArchiveToken is a file with a token for its
+	// entries; empty for none.
+	Archive, ArchiveToken string
+	Network               Network
 	// Ledger is the live one; a restore may replace it.
 	Ledger func() *state.Ledger
 	// Agreed is the greatest height that a majority executed alike, false while
@@ -96,6 +102,8 @@ type Publisher struct {
 	scrubbed uint64
 	// passed is when the last whole pass of the scrub ended.
 	passed time.Time
+	// archiveProblem is why nothing is dropped.
+	archiveProblem string
 	// sizes that the witnesses have, by URL.
 	sizes   map[string]uint64
 	changed chan struct{}
@@ -131,6 +139,9 @@ func Start(c Config) (*Publisher, error) {
 	p.work.Go(p.serve)
 	p.work.Go(p.run)
 	p.work.Go(p.scrub)
+	if c.Archive != "" {
+		p.work.Go(p.watchArchive)
+	}
 	return p, nil
 }
 
@@ -154,14 +165,20 @@ type Status struct {
 	// from peers or made again.
 	Scrubbed, Repaired uint64
 	Passed             time.Time
+	// EntriesFrom is the first entry that is still here, Archive the URL of the log
+	// with those before, and ArchiveProblem why no more are dropped.
+	EntriesFrom             uint64
+	Archive, ArchiveProblem string
 }
 
 // Status now.
 func (p *Publisher) Status() Status {
 	last, known := p.signer.told()
+	first, url := p.archived()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{Size: p.newest.Size, At: p.newest.at, Cosigned: last.Size, Problem: p.problem, Scrubbed: p.scrubbed, Repaired: p.repaired, Passed: p.passed}
+	s := Status{EntriesFrom: first, Archive: url, ArchiveProblem: p.archiveProblem,
+		Size: p.newest.Size, At: p.newest.at, Cosigned: last.Size, Problem: p.problem, Scrubbed: p.scrubbed, Repaired: p.repaired, Passed: p.passed}
 	if p.damage != "" && !p.fork {
 		s.Problem = p.damage
 	}
@@ -379,6 +396,7 @@ func (p *Publisher) take(signed []byte) {
 		p.forked(fmt.Sprintf("the validators signed root %x at size %d, the log here has %x", c.Root, c.Size, root), signed)
 		return
 	}
+	p.keep(v, c, signed)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.Size < p.newest.Size {

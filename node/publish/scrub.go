@@ -14,8 +14,18 @@ import (
 )
 
 // rehash hashes the stored entries of a range again and compares each with its
-// leaf in the stored tree.
+// leaf in the stored tree. Of those that were dropped here it compares the leaves
+// with the nodes above: their bytes were compared with an archive's.
 func (p *Publisher) rehash(v *state.View, from, to uint64) error {
+	kept, _, err := v.Archive()
+	if err == nil && from < kept {
+		err = compareNodes(v, from, min(kept, to))
+		from = kept
+	}
+	if err != nil {
+		p.damaged(err)
+		return err
+	}
 	for first := from; first < to; first += proof.TileWidth {
 		n := int(min(proof.TileWidth, to-first))
 		leaves, err := v.Nodes(0, first, n)
@@ -157,6 +167,9 @@ func (p *Publisher) scrubPass() (err error) {
 // lies below it, an entry from a peer, if it hashes to its leaf and that leaf is
 // in the published tree.
 func (p *Publisher) scrubBundle(v *state.View, first, size uint64) error {
+	if kept, _, err := v.Archive(); err != nil || first < kept {
+		return errors.Join(err, p.scrubDropped(v, first, size))
+	}
 	width := int(min(proof.TileWidth, size-first))
 	entries := make([][]byte, width)
 	err := v.Entries(first, first+uint64(width), func(index uint64, entry []byte) error {
@@ -337,8 +350,14 @@ func (p *Publisher) sound(v *state.View, size uint64) error {
 	if err := p.rehash(v, 0, size); err != nil {
 		return err
 	}
-	for level := uint(0); size>>level >= proof.TileWidth; level += proof.TileHeight {
-		for at := uint64(0); at+proof.TileWidth <= size>>level; at += proof.TileWidth {
+	return compareNodes(v, 0, size)
+}
+
+// compareNodes compares the full tiles of all levels over a range of entries with
+// the nodes above them.
+func compareNodes(v *state.View, from, to uint64) error {
+	for level := uint(0); to>>level >= proof.TileWidth; level += proof.TileHeight {
+		for at := from >> level / proof.TileWidth * proof.TileWidth; at+proof.TileWidth <= to>>level; at += proof.TileWidth {
 			below, err := v.Nodes(level, at, proof.TileWidth)
 			if err != nil {
 				return err

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"carbonledger/state"
+	"carbonledger/tx"
 	"carbonledger/tx/proof"
 )
 
@@ -31,6 +33,7 @@ func (p *Publisher) Handler(tokens *Tokens) http.Handler {
 		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(signed)
 	})
+	mux.HandleFunc("GET /checkpoints/{day}", p.serveKept)
 	mux.HandleFunc("GET /tile/", func(w http.ResponseWriter, r *http.Request) {
 		t, ok := proof.ParseTile(strings.TrimPrefix(r.URL.Path, "/"))
 		c, _ := p.Newest()
@@ -49,6 +52,13 @@ func (p *Publisher) Handler(tokens *Tokens) http.Handler {
 			w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 		}
 		b, err := p.tile(t)
+		var elsewhere *state.ErrArchived
+		if errors.As(err, &elsewhere) {
+			// Whoever may read it here asks there with the own right.
+			w.Header().Set("Cache-Control", "no-store")
+			http.Redirect(w, r, strings.TrimRight(elsewhere.URL, "/")+"/"+t.Path(), http.StatusTemporaryRedirect)
+			return
+		}
 		if err != nil {
 			p.c.Logger.Error("publish: serve", "path", t.Path(), "error", err)
 			w.Header().Set("Cache-Control", "no-store")
@@ -60,6 +70,33 @@ func (p *Publisher) Handler(tokens *Tokens) http.Handler {
 		_, _ = w.Write(b)
 	})
 	return mux
+}
+
+// serveKept shows the checkpoint that was kept for a business day.
+func (p *Publisher) serveKept(w http.ResponseWriter, r *http.Request) {
+	day, err := tx.ParseDay(r.PathValue("day"))
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	v, err := p.c.Ledger().View()
+	if err != nil {
+		http.Error(w, "this node cannot read it now: ask another one", http.StatusInternalServerError)
+		return
+	}
+	signed, err := v.KeptCheckpoint(day)
+	if err := errors.Join(err, v.Close()); err != nil {
+		p.c.Logger.Error("publish: serve", "path", r.URL.Path, "error", err)
+		http.Error(w, "this node cannot read it: ask another one", http.StatusInternalServerError)
+		return
+	}
+	if signed == nil {
+		http.Error(w, "this node kept no checkpoint of that day: another one may have", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(signed)
 }
 
 // within says whether a log of this size has the tile.

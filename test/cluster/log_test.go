@@ -30,6 +30,8 @@ type logs struct {
 	dir     string
 	key     ed25519.PrivateKey
 	running map[string]*publish.Publisher
+	// archive is a URL for every publisher that is started, empty for none.
+	archive string
 	// failed is what a publisher stopped its node with.
 	mu     sync.Mutex
 	failed map[string]error
@@ -37,8 +39,13 @@ type logs struct {
 
 // publishing is a cluster that publishes its log.
 func publishing(t *testing.T, voters int) *logs {
+	return publishingBy(t, Options{Voters: voters, Entities: 1})
+}
+
+func publishingBy(t *testing.T, o Options) *logs {
 	l := &logs{dir: t.TempDir(), running: map[string]*publish.Publisher{}, failed: map[string]error{}, key: ed25519.NewKeyFromSeed(make([]byte, 32))}
-	l.Cluster = New(t, Options{Voters: voters, Entities: 1, Found: func(f *tx.Founding) { f.LogKey = l.key.Public().(ed25519.PublicKey) }})
+	o.Found = func(f *tx.Founding) { f.LogKey = l.key.Public().(ed25519.PublicKey) }
+	l.Cluster = New(t, o)
 	for _, name := range l.Names {
 		l.must(os.MkdirAll(filepath.Join(l.dir, name), 0o700))
 		l.must(os.WriteFile(l.file(name, "signer"), []byte("new\n"), 0o600))
@@ -57,6 +64,7 @@ func (l *logs) publish(name string) {
 		Name: name, Origin: l.Founding.LogOrigin, LogKey: l.Founding.LogKey, OriginKey: l.key,
 		CosignKey: ed25519.NewKeyFromSeed(l.Key("cosign/" + name).Secret()),
 		Signer:    l.file(name, "signer"), Checkpoint: l.file(name, "checkpoint"), Evidence: l.file(name, "evidence"),
+		Archive: l.archive,
 		Network: l.Wire.At(name), Ledger: n.Ledger, Agreed: n.AgreedHeight,
 		Leads:  func() bool { return n.Status().Role == "Leader" },
 		Fail:   func(err error) { l.mu.Lock(); l.failed[name] = err; l.mu.Unlock() },

@@ -1,0 +1,269 @@
+package publish
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"carbonledger/state"
+	"carbonledger/tx/proof"
+)
+
+// stays is how many of the newest entries are never dropped: what peers ask each
+// other for is among them.
+const stays = 2048
+
+// fetchTime bounds the fetch of a file from the archive.
+const fetchTime = time.Minute
+
+// keep keeps the first checkpoint that covers the root of the newest business day:
+// an archive ends with it.
+func (p *Publisher) keep(v *state.View, c proof.Checkpoint, signed []byte) {
+	day, ok, err := v.ClosedDay(c.Size)
+	if err != nil || !ok {
+		p.complain(err)
+		return
+	}
+	kept, err := v.KeptCheckpoint(day)
+	if err == nil && kept == nil {
+		err = p.c.Ledger().KeepCheckpoint(day, signed)
+	}
+	p.complain(err)
+}
+
+func (p *Publisher) complain(err error) {
+	if err != nil && !errors.Is(err, state.ErrClosed) {
+		p.c.Logger.Error("publish: keep the checkpoint of a day", "error", err)
+	}
+}
+
+// archived is which entries are still here, and where the others are.
+func (p *Publisher) archived() (first uint64, url string) {
+	v, err := p.c.Ledger().View()
+	if err != nil {
+		return 0, ""
+	}
+	defer v.Close()
+	first, url, _ = v.Archive()
+	return first, url
+}
+
+// watchArchive looks from time to time whether the archive has more, and drops it
+// here.
+func (p *Publisher) watchArchive() {
+	client := &http.Client{Timeout: fetchTime}
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-time.After(p.c.Timing.Archive):
+		}
+		dropped, err := p.dropArchived(client)
+		if p.ctx.Err() != nil || errors.Is(err, state.ErrClosed) {
+			continue
+		}
+		problem := ""
+		if err != nil {
+			problem = err.Error()
+		}
+		p.mu.Lock()
+		news := problem != p.archiveProblem
+		p.archiveProblem = problem
+		p.mu.Unlock()
+		if news && err != nil {
+			p.c.Logger.Warn("publish: no entries are dropped", "archive", p.c.Archive, "because", err)
+		}
+		if dropped > 0 {
+			p.c.Logger.Info("publish: dropped entries that the archive has", "archive", p.c.Archive, "up to", dropped)
+		}
+	}
+}
+
+// dropArchived compares every entry that could go, byte for byte, with the archive
+// under its checkpoint, and drops them only if all are the same. It returns where
+// entries begin now, 0 if nothing was dropped.
+func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
+	// A restore may replace the ledger on the way; then this one is closed, and
+	// what was compared with it is dropped nowhere.
+	ledger := p.c.Ledger()
+	first, to, err := p.droppable(client, ledger)
+	if err != nil || first >= to {
+		return 0, err
+	}
+	for at := first; at < to; at += proof.TileWidth {
+		t := proof.Tile{Entries: true, Index: at / proof.TileWidth, Width: proof.TileWidth}
+		given, err := p.fetch(client, p.c.Archive, t.Path(), proof.TileWidth*(2+1<<16))
+		if err != nil {
+			return 0, err
+		}
+		if err := same(ledger, t, given); err != nil {
+			return 0, fmt.Errorf("%s/%s: %w", p.c.Archive, t.Path(), err)
+		}
+	}
+	return to, ledger.DropEntries(to, p.c.Archive)
+}
+
+// droppable is the range of entries that this node need not keep if the archive
+// has them: those between what was dropped and the end of the archive's full
+// bundles. Where another archive had the dropped ones, they are compared anew.
+func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (first, to uint64, err error) {
+	signed, err := p.fetch(client, p.c.Archive, proof.CheckpointPath, proof.MaxCheckpointBytes)
+	if err != nil {
+		return 0, 0, err
+	}
+	v, err := ledger.View()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer v.Close()
+	validators, err := v.Validators()
+	if err != nil {
+		return 0, 0, err
+	}
+	policy, err := p.policy(validators)
+	if err != nil {
+		return 0, 0, err
+	}
+	c, _, err := policy.Open(signed)
+	if err != nil {
+		return 0, 0, fmt.Errorf("the archive's checkpoint does not count: %w", err)
+	}
+	if c.Size > v.LogSize() {
+		return 0, 0, nil // this node is behind
+	}
+	root, err := proof.Root(c.Size, v.Nodes)
+	if err != nil {
+		return 0, 0, err
+	}
+	if root != c.Root {
+		return 0, 0, fmt.Errorf("the archive has root %x at size %d, the log here %x: another history", c.Root, c.Size, root)
+	}
+	first, url, err := v.Archive()
+	to = min(c.Size, v.LogSize()-min(stays, v.LogSize())) / proof.TileWidth * proof.TileWidth
+	if url != "" && url != p.c.Archive && to >= first {
+		first = 0
+	}
+	return first, to, err
+}
+
+// same is an error unless a bundle is the one of the log here. Entries that were
+// dropped are compared by their leaves.
+func same(ledger *state.Ledger, t proof.Tile, given []byte) error {
+	v, err := ledger.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	own, err := v.Tile(t)
+	if err == nil {
+		if !bytes.Equal(own, given) {
+			return errors.New("its entries are not those of the log here: the archive is damaged or of another history")
+		}
+		return nil
+	}
+	if gone := (*state.ErrArchived)(nil); !errors.As(err, &gone) {
+		return err
+	}
+	entries, err := proof.SplitBundle(given, t.Width)
+	if err != nil {
+		return err
+	}
+	leaves, err := v.Nodes(0, t.Index*proof.TileWidth, t.Width)
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		if proof.LeafHash(entries[i]) != leaves[i] {
+			return fmt.Errorf("the entry %d is not the one of the log here: the archive is damaged or of another history", t.Index*proof.TileWidth+uint64(i))
+		}
+	}
+	return nil
+}
+
+// fetch reads a file of the archive. The file with the token is read each time, so
+// that a new one holds at once.
+func (p *Publisher) fetch(client *http.Client, url, path string, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if p.c.ArchiveToken != "" && url == p.c.Archive {
+		token, err := os.ReadFile(p.c.ArchiveToken)
+		if err != nil {
+			return nil, err
+		}
+		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	got, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer got.Body.Close()
+	if got.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s for %s", url, got.Status, path)
+	}
+	b, err := io.ReadAll(io.LimitReader(got.Body, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = errors.New("it is longer than any such file")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s of %s: %w", path, url, err)
+	}
+	return b, nil
+}
+
+// scrubDropped compares the leaves of a tile whose entries were dropped with the
+// nodes above. If they do not fit, the newest root that counts says which is
+// damaged; leaves are taken from the archive, nodes follow from them.
+func (p *Publisher) scrubDropped(v *state.View, first, size uint64) error {
+	leaves, err := v.Nodes(0, first, proof.TileWidth)
+	if err != nil {
+		return err
+	}
+	above, err := v.Nodes(proof.TileHeight, first/proof.TileWidth, 1)
+	if err == nil && above[0] == proof.Fold(leaves) || p.follows(v, first, leaves) {
+		return p.repairNodes(v, first, size)
+	}
+	_, url, err := v.Archive()
+	if err != nil {
+		return err
+	}
+	t := proof.Tile{Index: first / proof.TileWidth, Width: proof.TileWidth}
+	b, err := p.fetch(&http.Client{Timeout: fetchTime}, url, t.Path(), proof.TileWidth*int64(len(proof.Hash{})))
+	if err != nil {
+		return fmt.Errorf("publish: a leaf from %d on is damaged, and the archive does not help: %w", first, err)
+	}
+	right, err := proof.SplitTile(b, proof.TileWidth)
+	if err != nil || !p.follows(v, first, right) {
+		return errors.Join(err, fmt.Errorf("publish: a leaf from %d on is damaged, and the root does not follow from %s of %s", first, t.Path(), url))
+	}
+	for i := range right {
+		if right[i] == leaves[i] {
+			continue
+		}
+		if err := p.c.Ledger().RepairNode(0, first+uint64(i), right[i]); err != nil {
+			return err
+		}
+		p.countRepair("leaf", first+uint64(i))
+	}
+	return p.scrubAgain(first)
+}
+
+// follows says whether the newest root that counts follows from the leaves of a
+// tile.
+func (p *Publisher) follows(v *state.View, first uint64, leaves []proof.Hash) bool {
+	c := p.reference()
+	if c.Size < first+proof.TileWidth {
+		return false
+	}
+	root, err := proof.Root(c.Size, replaced(v.Nodes, first, leaves))
+	return err == nil && root == c.Root
+}
