@@ -143,6 +143,9 @@ func printReceipt(to io.Writer, r *tx.Receipt, asJSON bool) error {
 		fmt.Fprintf(&b, "  %s\n", r.Reason.TextChinese())
 	}
 	fmt.Fprintf(&b, "  transaction %x\n", r.Id)
+	if r.Index > 0 { // else it left no record in the log
+		fmt.Fprintf(&b, "  registration number %d\n", r.Index)
+	}
 	fmt.Fprintf(&b, "  reference   %s of %s\n", r.Reference, r.Party)
 	fmt.Fprintf(&b, "  ledger time %s, position %d in the block\n", r.Time, r.Position)
 	if r.ScriptClock {
@@ -163,6 +166,9 @@ func receiptRecord(r *tx.Receipt) record {
 	rec.add("accepted", r.Reason == tx.Accepted)
 	rec.add("height", r.Height)
 	rec.add("position", r.Position)
+	if r.Index > 0 {
+		rec.add("registration_number", r.Index)
+	}
 	rec.add("time", r.Time)
 	rec.add("clock", clockName(r.ScriptClock))
 	rec.add("party", r.Party)

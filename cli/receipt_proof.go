@@ -5,19 +5,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"carbonledger/node/api"
+	"carbonledger/node/audit"
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
 )
 
+// receiptFiles are where a fetched receipt goes.
+type receiptFiles struct{ out, leaf string }
+
+func (f receiptFiles) write(cmd *cobra.Command, receipt, record []byte) error {
+	r, err := proof.ParseReceipt(receipt)
+	if err != nil {
+		return err
+	}
+	if len(r.Record) == 0 {
+		if f.leaf == "" {
+			return usage(errors.New("this outcome is too long for the receipt's file: give --leaf FILE for it"))
+		}
+		if err := writeNew(f.leaf, record, 0o600); err != nil {
+			return err
+		}
+	}
+	if f.out != "" {
+		return writeNew(f.out, receipt, 0o600)
+	}
+	_, err = cmd.OutOrStdout().Write(receipt)
+	return err
+}
+
 func newReceiptGetCommand(g *globals) *cobra.Command {
-	var out, leaf string
+	var to receiptFiles
+	var log, token string
 	cmd := &cobra.Command{
-		Use:   "get ID|FILE",
+		Use:   "get ID|FILE, or get NUMBER --log URL|DIR",
 		Short: "Fetch the proof of an outcome: a receipt that convinces without a network",
 		Long: `Fetch the proof that the outcome of a transaction is in the transparency log, under
 a checkpoint that counts: a file in the format c2sp.org/tlog-proof, which holds the
@@ -25,10 +51,18 @@ transaction and its outcome as well. Waits for a checkpoint.
 
 It shows the transaction: the node asks for the key of its party, or of an
 institution (--party, --key). The rare outcome above 49,146 bytes does not fit the
-format and goes to the file of --leaf.`,
-		Example: "  carbonledger receipt get 5f0c… --party plant --key plant.key > r.tlog-proof",
-		Args:    cobra.ExactArgs(1),
+format and goes to the file of --leaf.
+
+With --log the receipt is made from the log itself, from an archive too, by the
+registration number; entries ask for an auditor's token there. It covers what the
+log has: verify it.`,
+		Example: `  carbonledger receipt get 5f0c… --party plant --key plant.key > r.tlog-proof
+  carbonledger receipt get 4711 --log https://archive.example/ --token-file token > r.tlog-proof`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if log != "" {
+				return g.receiptOfLog(cmd, args[0], log, token, to)
+			}
 			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
 				id, err := g.transactionID(ctx, c, args[0])
 				if err != nil {
@@ -38,29 +72,33 @@ format and goes to the file of --leaf.`,
 				if err != nil {
 					return err
 				}
-				r, err := proof.ParseReceipt(got.Receipt)
-				if err != nil {
-					return err
-				}
-				if len(r.Record) == 0 {
-					if leaf == "" {
-						return usage(errors.New("this outcome is too long for the receipt's file: give --leaf FILE for it"))
-					}
-					if err := writeNew(leaf, got.Record, 0o600); err != nil {
-						return err
-					}
-				}
-				if out != "" {
-					return writeNew(out, got.Receipt, 0o600)
-				}
-				_, err = cmd.OutOrStdout().Write(got.Receipt)
-				return err
+				return to.write(cmd, got.Receipt, got.Record)
 			})
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
-	cmd.Flags().StringVar(&leaf, "leaf", "", "file for an outcome that does not fit the receipt's")
+	f := cmd.Flags()
+	f.StringVar(&to.out, "out", "", "file to write; it must not exist (default: print)")
+	f.StringVar(&to.leaf, "leaf", "", "file for an outcome that does not fit the receipt's")
+	f.StringVar(&log, "log", "", "URL or directory of a log, in place of a node's API")
+	f.StringVar(&token, "token-file", "", "file with an auditor's token for the entries of --log")
 	return cmd
+}
+
+// receiptOfLog makes the receipt of a registration number from a log.
+func (g *globals) receiptOfLog(cmd *cobra.Command, number, log, token string, to receiptFiles) error {
+	index, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return usage(fmt.Errorf("%q is no registration number: a log is not searched for a transaction, its number is in its receipt (\"carbonledger receipt ID\")", number))
+	}
+	logs, err := (&auditing{token: token}).logs(g, []string{log})
+	if err != nil {
+		return err
+	}
+	r, err := audit.Receipt(cmd.Context(), logs[0], index)
+	if err != nil {
+		return err
+	}
+	return to.write(cmd, r.Encode(), r.Record)
 }
 
 func newReceiptVerifyCommand(g *globals) *cobra.Command {

@@ -29,6 +29,7 @@ type network struct {
 	dir     string
 	genesis string
 	domain  tx.Domain
+	chain   string
 	// flags of every node beside its own.
 	flags []string
 	nodes []*validator
@@ -54,7 +55,7 @@ func newNetwork(t *testing.T, sites []string, flags ...string) *network {
 		"init", "--all", strconv.Itoa(len(sites)), "--dir", dir, "--sites", strings.Join(sites, ","),
 		"--base-port", strconv.Itoa(base), "--free-transfers",
 	}, flags...)...).must(t)
-	n := &network{t: t, dir: dir, genesis: filepath.Join(dir, "genesis.toml")}
+	n := &network{t: t, dir: dir, genesis: filepath.Join(dir, "genesis.toml"), chain: "test"}
 	d, err := genesis.Read(n.genesis)
 	if err != nil {
 		t.Fatal(err)

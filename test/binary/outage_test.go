@@ -178,7 +178,7 @@ func (n *network) fill(name string, blocks, deposits int) {
 		raws := make([][]byte, deposits)
 		for i := range raws {
 			var err error
-			raws[i], err = tx.NewTransaction(n.domain, &tx.Body{ChainId: "test", Party: "bank", Reference: fmt.Sprintf("%s-%d-%d", name, b, i), Operations: []tx.Operation{
+			raws[i], err = tx.NewTransaction(n.domain, &tx.Body{ChainId: n.chain, Party: "bank", Reference: fmt.Sprintf("%s-%d-%d", name, b, i), Operations: []tx.Operation{
 				{Operation: &tx.Operation_Deposit{Deposit: &tx.Deposit{Party: "entity-1", Amount: 1}}},
 			}}, bank)
 			if err != nil {

@@ -49,9 +49,13 @@ func TestDropArchived(t *testing.T) {
 	undo := l.alter(filepath.Join(dir, "tile/entries/000"))
 	l.down("n3")
 	l.up("n3")
-	l.awaitLog("n3", "refusing", func(s publish.Status) bool { return strings.Contains(s.ArchiveProblem, "is not the one of the log here") })
+	l.awaitLog("n3", "refusing", func(s publish.Status) bool {
+		return strings.Contains(s.ArchiveProblem, "is not the one of the log here")
+	})
 	undo()
-	l.awaitLog("n3", "moved", func(s publish.Status) bool { return s.Archive == moved.URL && s.EntriesFrom == 512 && s.ArchiveProblem == "" })
+	l.awaitLog("n3", "moved", func(s publish.Status) bool {
+		return s.Archive == moved.URL && s.EntriesFrom == 512 && s.ArchiveProblem == ""
+	})
 
 	// A damaged leaf of an entry that is not here comes from the archive.
 	l.must(l.Nodes["n3"].Ledger().Flush())
