@@ -27,6 +27,7 @@ import (
 // liveNode is a validator's process.
 type liveNode struct {
 	name, api, log string
+	flags          []string // beside those of every node
 	stop           func()
 }
 
@@ -93,8 +94,8 @@ func (l *live) file(name string) string { return filepath.Join(l.dir, name) }
 // start runs a validator until the test ends.
 func (l *live) start(n *liveNode) {
 	l.t.Helper()
-	c := exec.Command(l.program, "node", "--stop-with-stdin", "--data", l.file("nodes/"+n.name), "--genesis", l.file("genesis.toml"), "--api-listen", n.api,
-		"--log-listen", n.log, "--log-tokens", l.file("tokens"), "--profile", "loopback", "--min-free-disk", "100")
+	c := exec.Command(l.program, append([]string{"node", "--stop-with-stdin", "--data", l.file("nodes/" + n.name), "--genesis", l.file("genesis.toml"), "--api-listen", n.api,
+		"--log-listen", n.log, "--log-tokens", l.file("tokens"), "--profile", "loopback", "--min-free-disk", "100"}, n.flags...)...)
 	var output bytes.Buffer
 	c.Stdout, c.Stderr = &output, &output
 	stdin, err := c.StdinPipe()
