@@ -132,8 +132,8 @@ func (c *Config) checkArchive() error {
 		return nil
 	}
 	u, err := url.Parse(c.Archive)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("node: --archive %q is no http:// or https:// URL of a log", c.Archive)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("node: --archive %q is no http:// or https:// URL of a log, without a password, which everybody would be shown", c.Archive)
 	}
 	return nil
 }

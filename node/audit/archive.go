@@ -68,7 +68,7 @@ type archiver struct {
 // alone: every hash follows from the checkpoint's root, and every entry hashes to
 // its leaf, before a file is written; the checkpoint is the last one.
 func Archive(ctx context.Context, logs []Log, o ArchiveOptions) (*ArchiveReport, error) {
-	a := &archiver{o: o, logs: logs, to: newStatic(o.Dir), report: &ArchiveReport{Origin: o.Policy.Origin()}, upper: map[uint][]proof.Hash{}}
+	a := &archiver{o: o, logs: slices.Clone(logs), to: newStatic(o.Dir), report: &ArchiveReport{Origin: o.Policy.Origin()}, upper: map[uint][]proof.Hash{}}
 	if err := a.find(ctx); err != nil {
 		return nil, err
 	}
@@ -94,15 +94,16 @@ func Archive(ctx context.Context, logs []Log, o ArchiveOptions) (*ArchiveReport,
 // find fetches the checkpoint of the newest day that some log kept one for.
 func (a *archiver) find(ctx context.Context) error {
 	day := a.o.Until
+	var failed error
 	for range daysBack {
-		var failed error
-		for _, log := range a.logs {
+		for _, log := range slices.Clone(a.logs) {
 			b, err := log.Get(ctx, proof.KeptCheckpointPath(day))
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
-			if err != nil {
-				failed = errors.Join(failed, err)
+			if err != nil { // others may have it
+				failed = err
+				a.logs = slices.DeleteFunc(a.logs, func(l Log) bool { return l == log })
 				continue
 			}
 			c, cosigned, err := a.o.Policy.Open(b)
@@ -112,12 +113,16 @@ func (a *archiver) find(ctx context.Context) error {
 			a.from, a.head, a.report.Day = log, head{c, b, cosigned}, day
 			return nil
 		}
-		if failed != nil {
+		if len(a.logs) == 0 {
 			return failed
 		}
 		day = (day.Start() - 1).Day()
 	}
-	return fmt.Errorf("audit: no log has a checkpoint that was kept for a day from %s to %s: give --until the date of a day that was closed, or ask another validator", day.Next(), a.o.Until)
+	err := fmt.Errorf("audit: no log has a checkpoint that was kept for a day from %s to %s: give --until the date of a day that was closed, or ask another validator", day.Next(), a.o.Until)
+	if failed != nil {
+		return fmt.Errorf("%w; not asked: %w", err, failed)
+	}
+	return err
 }
 
 // older is the checkpoint of the archive that is continued, of size 0 for none.

@@ -22,6 +22,19 @@ const stays = 2048
 // fetchTime bounds the fetch of a file from the archive.
 const fetchTime = time.Minute
 
+// maxBundleBytes bounds a bundle of 256 entries at their longest.
+const maxBundleBytes = proof.TileWidth * (2 + 1<<16)
+
+// validatorHeader is in every answer of a validator's log: that is no archive, since
+// two validators that took each other for one would drop what only the other had.
+const validatorHeader = "Carbonledger-Validator"
+
+// archiveClient follows no redirect: what an archive does not hold itself may be
+// here alone.
+func archiveClient() *http.Client {
+	return &http.Client{Timeout: fetchTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
 // keep keeps the first checkpoint that covers the root of the newest business day:
 // an archive ends with it.
 func (p *Publisher) keep(v *state.View, c proof.Checkpoint, signed []byte) {
@@ -57,7 +70,7 @@ func (p *Publisher) archived() (first uint64, url string) {
 // watchArchive looks from time to time whether the archive has more, and drops it
 // here.
 func (p *Publisher) watchArchive() {
-	client := &http.Client{Timeout: fetchTime}
+	client := archiveClient()
 	for {
 		select {
 		case <-p.ctx.Done():
@@ -98,7 +111,7 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	}
 	for at := first; at < to; at += proof.TileWidth {
 		t := proof.Tile{Entries: true, Index: at / proof.TileWidth, Width: proof.TileWidth}
-		given, err := p.fetch(client, p.c.Archive, t.Path(), proof.TileWidth*(2+1<<16))
+		given, err := p.fetch(client, p.c.Archive, t.Path(), maxBundleBytes)
 		if err != nil {
 			return 0, err
 		}
@@ -207,6 +220,9 @@ func (p *Publisher) fetch(client *http.Client, url, path string, limit int64) ([
 		return nil, err
 	}
 	defer got.Body.Close()
+	if name := got.Header.Get(validatorHeader); name != "" {
+		return nil, fmt.Errorf("%s is the validator %s, which may drop entries itself: give the URL of an archive", url, name)
+	}
 	if got.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s for %s", url, got.Status, path)
 	}
@@ -237,7 +253,7 @@ func (p *Publisher) scrubDropped(v *state.View, first, size uint64) error {
 		return err
 	}
 	t := proof.Tile{Index: first / proof.TileWidth, Width: proof.TileWidth}
-	b, err := p.fetch(&http.Client{Timeout: fetchTime}, url, t.Path(), proof.TileWidth*int64(len(proof.Hash{})))
+	b, err := p.fetch(archiveClient(), url, t.Path(), proof.TileWidth*int64(len(proof.Hash{})))
 	if err != nil {
 		return fmt.Errorf("publish: a leaf from %d on is damaged, and the archive does not help: %w", first, err)
 	}
@@ -255,6 +271,20 @@ func (p *Publisher) scrubDropped(v *state.View, first, size uint64) error {
 		p.countRepair("leaf", first+uint64(i))
 	}
 	return p.scrubAgain(first)
+}
+
+// archivedBundle is a bundle of the archive, for an entry that is damaged here and
+// that no peer has any more.
+func (p *Publisher) archivedBundle(first uint64, width int) ([][]byte, error) {
+	if p.c.Archive == "" || width < proof.TileWidth {
+		return nil, errors.New("no archive has it")
+	}
+	t := proof.Tile{Entries: true, Index: first / proof.TileWidth, Width: width}
+	b, err := p.fetch(archiveClient(), p.c.Archive, t.Path(), maxBundleBytes)
+	if err != nil {
+		return nil, err
+	}
+	return proof.SplitBundle(b, width)
 }
 
 // follows says whether the newest root that counts follows from the leaves of a

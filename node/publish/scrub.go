@@ -271,27 +271,43 @@ func (p *Publisher) repair(v *state.View, first uint64, leaves []proof.Hash, bad
 			p.c.Logger.Debug("publish: ask for damaged entries", "of", peer.Name, "error", err)
 			continue
 		}
-		right := slices.Clone(leaves)
-		for k, i := range bad {
-			right[i] = proof.LeafHash(given[k])
-		}
-		root, err := proof.Root(c.Size, replaced(v.Nodes, first, right))
-		if err != nil {
+		if done, err := p.repairBy(v, c, first, leaves, bad, given); done || err != nil {
 			return err
 		}
-		if root != c.Root {
-			continue
-		}
-		for k, i := range bad {
-			index := first + uint64(i)
-			if err := p.c.Ledger().RepairEntry(index, given[k]); err != nil {
-				return err
-			}
-			p.countRepair("entry", index)
-		}
-		return nil
 	}
-	return fmt.Errorf("publish: the entry %d is damaged here and no peer gave it", first+uint64(bad[0]))
+	all, err := p.archivedBundle(first, len(leaves))
+	if err == nil {
+		var given [][]byte
+		for _, i := range bad {
+			given = append(given, all[i])
+		}
+		if done, err := p.repairBy(v, c, first, leaves, bad, given); done || err != nil {
+			return err
+		}
+		err = errors.New("the archive's is another one")
+	}
+	return fmt.Errorf("publish: the entry %d is damaged here and no peer gave it: %w", first+uint64(bad[0]), err)
+}
+
+// repairBy writes entries that were given, if the root of a checkpoint follows from
+// them.
+func (p *Publisher) repairBy(v *state.View, c proof.Checkpoint, first uint64, leaves []proof.Hash, bad []int, given [][]byte) (bool, error) {
+	right := slices.Clone(leaves)
+	for k, i := range bad {
+		right[i] = proof.LeafHash(given[k])
+	}
+	root, err := proof.Root(c.Size, replaced(v.Nodes, first, right))
+	if err != nil || root != c.Root {
+		return false, err
+	}
+	for k, i := range bad {
+		index := first + uint64(i)
+		if err := p.c.Ledger().RepairEntry(index, given[k]); err != nil {
+			return false, err
+		}
+		p.countRepair("entry", index)
+	}
+	return true, nil
 }
 
 // replaced reads a tree with other leaves in one tile, and what follows from them

@@ -23,6 +23,10 @@ import (
 // has a token of the file. What no published checkpoint covers does not exist.
 func (p *Publisher) Handler(tokens *Tokens) http.Handler {
 	mux := http.NewServeMux()
+	named := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(validatorHeader, p.c.Name)
+		mux.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET /"+proof.CheckpointPath, func(w http.ResponseWriter, _ *http.Request) {
 		_, signed := p.Newest()
 		if signed == nil {
@@ -69,7 +73,7 @@ func (p *Publisher) Handler(tokens *Tokens) http.Handler {
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 		_, _ = w.Write(b)
 	})
-	return mux
+	return named
 }
 
 // serveKept shows the checkpoint that was kept for a business day.

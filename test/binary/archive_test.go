@@ -189,6 +189,7 @@ func drops(t *testing.T, n *network, dir, id string) {
 	for text, says := range map[string]string{
 		`archive = "ftp://elsewhere"`:                 "--archive",
 		`archive = "archive"`:                         "no http:// or https:// URL",
+		`archive = "https://me:secret@archive"`:       "without a password",
 		`archive-token-file = "token"`:                "--archive-token-file is for --archive",
 		"archive = 'https://a'\narchive-tokens = 'b'": "archive-tokens: there is no flag",
 	} {

@@ -32,6 +32,7 @@ func TestDropArchived(t *testing.T) {
 	l.archive = files.URL
 
 	l.keepsAll("n3", dir, archived)
+	l.noArchive("n3", files.URL)
 	l.silence("n3")
 	l.publish("n3")
 	if s := l.awaitLog("n3", "dropping", func(s publish.Status) bool { return s.EntriesFrom > 0 }); s.EntriesFrom != 512 || s.Archive != files.URL || s.ArchiveProblem != "" {
@@ -126,6 +127,55 @@ func (l *logs) keepsAll(name, dir string, archived *audit.ArchiveReport) {
 		}
 		undo()
 	}
+}
+
+// noArchive: what may itself drop entries, or only says where they are, is none.
+func (l *logs) noArchive(name, archive string) {
+	l.t.Helper()
+	validator := l.served("n1")
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/tile/") {
+			http.Redirect(w, r, archive+r.URL.Path, http.StatusTemporaryRedirect)
+			return
+		}
+		http.ServeFileFS(w, r, os.DirFS(filepath.Join(l.dir, "n1")), "checkpoint")
+	}))
+	defer elsewhere.Close()
+	for url, says := range map[string]string{validator.URL: "is the validator n1", elsewhere.URL: "answers 307 Temporary Redirect for tile/entries/000"} {
+		l.archive = url
+		l.silence(name)
+		l.publish(name)
+		s := l.awaitLog(name, "refusing", func(s publish.Status) bool { return s.ArchiveProblem != "" })
+		if !strings.Contains(s.ArchiveProblem, says) || s.EntriesFrom != 0 {
+			l.t.Errorf("%s: %+v", says, s)
+		}
+	}
+	l.archive = archive
+}
+
+// TestRepairFromArchive: an entry that is damaged here, and that no peer has any
+// more, comes from the archive; only then it is dropped here too.
+func TestRepairFromArchive(t *testing.T) {
+	l := publishingBy(t, Options{Voters: 3, Entities: 1, ScriptClock: true})
+	l.Leader()
+	l.day(20240101, 2600)
+	dir := t.TempDir()
+	l.archived(dir, 20240101, l.served("n1"))
+	files := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer files.Close()
+	l.must(l.Nodes["n3"].Ledger().Flush())
+	l.down("n3")
+	l.archive = files.URL
+	for _, name := range []string{"n1", "n2"} {
+		l.silence(name)
+		l.publish(name)
+		l.awaitLog(name, "dropping", func(s publish.Status) bool { return s.EntriesFrom == 512 })
+	}
+	flipByte(t, l.Nodes["n3"].FS, binary.BigEndian.AppendUint64([]byte{0x84}, 7))
+	l.up("n3")
+	l.awaitLog("n3", "repaired", func(s publish.Status) bool {
+		return s.Repaired == 1 && s.EntriesFrom == 512 && s.Problem == "" && s.ArchiveProblem == ""
+	})
 }
 
 // alter flips a bit of a file, replace writes or removes one, until undo.
