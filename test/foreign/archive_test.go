@@ -26,16 +26,7 @@ func TestFsckOnArchive(t *testing.T) {
 	day("close")
 	l.deposits(1)
 	dir := filepath.Join(t.TempDir(), "archive")
-	last := ""
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		out, err := runTool(t, l.program, "archive", "http://"+l.nodes[0].log, dir, "--until", "2024-01-02", "--policy", l.file("policy.txt"), "--token-file", l.file("keys/auditor.token"))
-		if last = out; err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(last)
-		}
-	}
+	l.awaitOutput("size ", "archive", "http://"+l.nodes[0].log, dir, "--until", "2024-01-02", "--policy", l.file("policy.txt"), "--token-file", l.file("keys/auditor.token"))
 	key := filepath.Join(t.TempDir(), "log.pub")
 	writeToolFile(t, key, []byte(l.vkey()+"\n"))
 	if err := fsck(t, "file://"+dir, key, "", ""); err != nil {
@@ -51,15 +42,7 @@ func TestFsckOnArchive(t *testing.T) {
 	n.stop()
 	n.flags = []string{"--archive", web.URL}
 	l.start(n)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		out, err := runTool(t, l.program, "status", "--api", n.api)
-		if last = out; err == nil && strings.Contains(out, "entries from 512, older ones at "+web.URL) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(last)
-		}
-	}
+	l.awaitOutput("entries from 512, older ones at "+web.URL, "status", "--api", n.api)
 	if err := fsck(t, "http://"+n.log, key, "", l.token()); err != nil {
 		t.Errorf("a validator that sends to the archive: %v", err)
 	}
@@ -77,4 +60,17 @@ func TestFsckOnArchive(t *testing.T) {
 			t.Errorf("%s passes with a changed byte", url)
 		}
 	}
+}
+
+// awaitOutput runs the program until it succeeds and prints some words.
+func (l *live) awaitOutput(words string, args ...string) {
+	l.t.Helper()
+	last := ""
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		out, err := runTool(l.t, l.program, args...)
+		if last = out; err == nil && strings.Contains(out, words) {
+			return
+		}
+	}
+	l.t.Fatalf("carbonledger %s: prints nothing of %q:\n%s", strings.Join(args, " "), words, last)
 }
