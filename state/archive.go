@@ -55,6 +55,9 @@ func (v *View) lacks(index uint64) error {
 // compared with those in the log at url; leaves and nodes stay. to is a multiple
 // of a tile's width.
 func (l *Ledger) DropEntries(to uint64, url string) error {
+	if !l.IndexKnown() {
+		return errors.New("state: a rebuilt ledger keeps its entries until it knows where it stands in Raft's log")
+	}
 	v, err := l.View()
 	if err != nil {
 		return err

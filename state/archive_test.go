@@ -39,6 +39,10 @@ func TestDropEntries(t *testing.T) {
 			t.Errorf("dropped up to %d of %d", to, before.LogSize())
 		}
 	}
+	s.must(whole.MarkRebuilt())
+	if err := whole.DropEntries(256, "https://archive.test"); err == nil {
+		t.Error("a rebuilt ledger dropped what it compares Raft's log with")
+	}
 	s.must(s.ledger.DropEntries(256, "https://elsewhere.test"))
 	s.must(s.ledger.DropEntries(512, "https://archive.test"))
 	if err := s.ledger.DropEntries(256, "https://archive.test"); err == nil {

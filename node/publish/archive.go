@@ -105,6 +105,9 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	// A restore may replace the ledger on the way; then this one is closed, and
 	// what was compared with it is dropped nowhere.
 	ledger := p.c.Ledger()
+	if !ledger.IndexKnown() {
+		return 0, nil // it compares Raft's log with its own first
+	}
 	first, to, err := p.droppable(client, ledger)
 	if err != nil || first >= to {
 		return 0, err
