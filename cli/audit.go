@@ -199,14 +199,8 @@ func (a *auditing) once(cmd *cobra.Command, g *globals, logs []audit.Log, o audi
 	return errors.Join(f.record(g.json).print(cmd.OutOrStdout(), g.json), err)
 }
 
-// runAudit audits, in a directory that it removes where none is given.
-func runAudit(cmd *cobra.Command, logs []audit.Log, o audit.Options) (report *audit.Report, err error) {
-	if o.Dir == "" {
-		if o.Dir, err = os.MkdirTemp("", "carbonledger-audit-"); err != nil {
-			return nil, fmt.Errorf("make a directory for the fresh ledger: %w", err)
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
-	}
+// runAudit audits with a progress bar.
+func runAudit(cmd *cobra.Command, logs []audit.Log, o audit.Options) (*audit.Report, error) {
 	// As for a validator: blocks are short-lived garbage.
 	debug.SetGCPercent(400)
 	bar := newProgress(cmd, "audit")

@@ -28,8 +28,9 @@ type Options struct {
 	Founding tx.Founding
 	Policy   *proof.Policy
 	// Dir is the auditor's directory: it keeps the re-executed ledger and the
-	// newest verified checkpoint, so that the next audit goes on from there. An
-	// empty or missing one begins at the founding.
+	// newest verified checkpoint, so that the next audit goes on from there. One
+	// without content, or that is not there yet, begins at the founding. Where none
+	// is named nothing is kept.
 	Dir string
 	// Save, if not empty, is a directory that gets a copy of the log, in the form
 	// in which any web server can serve it.
@@ -124,6 +125,7 @@ var ErrNotCounted = errors.New("the checkpoint does not count by the policy")
 
 type auditor struct {
 	o        Options
+	kept     bool // the directory, for the next audit
 	ledger   *state.Ledger
 	report   *Report
 	rejected map[tx.Reason]uint64
@@ -155,16 +157,22 @@ const LedgerDir = "ledger"
 // checkpoints of the others with it. Its error is a *Difference for the first
 // thing that is wrong, wraps ErrNotCounted, or is a failure of this machine or of
 // a log.
-func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+func Run(ctx context.Context, logs []Log, o Options) (report *Report, err error) {
+	kept := o.Dir != ""
+	if kept {
+		err = os.MkdirAll(o.Dir, 0o700)
+	} else if o.Dir, err = os.MkdirTemp("", "carbonledger-audit-"); err == nil {
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("audit: make a directory for the ledger: %w", err)
 	}
 	verifier := tx.NewVerifier(o.Founding.Hash)
 	ledger, err := state.Open(filepath.Join(o.Dir, LedgerDir), o.Founding, verifier, o.Store)
 	if err != nil {
 		return nil, err
 	}
-	a := &auditor{o: o, ledger: ledger, verifier: verifier, rejected: map[tx.Reason]uint64{}, report: &Report{
+	a := &auditor{o: o, kept: kept, ledger: ledger, verifier: verifier, rejected: map[tx.Reason]uint64{}, report: &Report{
 		ChainID: o.Founding.ChainID, GenesisHash: o.Founding.Hash.String(), ScriptClock: o.Founding.ScriptClock,
 	}}
 	err = a.run(ctx, logs)
@@ -174,7 +182,10 @@ func Run(ctx context.Context, logs []Log, o Options) (*Report, error) {
 		// What was executed of a lie is no beginning for the next audit.
 		return a.report, errors.Join(err, ledger.Close(), os.RemoveAll(filepath.Join(o.Dir, LedgerDir)))
 	}
-	return a.report, errors.Join(err, ledger.Flush(), ledger.Close())
+	if kept {
+		err = errors.Join(err, ledger.Flush())
+	}
+	return a.report, errors.Join(err, ledger.Close())
 }
 
 // checkpointFile keeps the newest verified checkpoint in the auditor's directory.
@@ -375,6 +386,9 @@ func (a *auditor) keep(ctx context.Context, log Log, h head) error {
 		if err := a.save(h); err != nil {
 			return err
 		}
+	}
+	if !a.kept {
+		return nil
 	}
 	// The ledger first: a crash between the two goes on from an older checkpoint.
 	if err := a.ledger.Flush(); err != nil {
