@@ -1,11 +1,13 @@
 package state
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
@@ -85,6 +87,22 @@ func (o *overlay) outcome(r *tx.OutcomeRecord) outcome {
 	return outcome{r, raw, proof.LeafHash(raw)}
 }
 
+// readAhead reads the references of a block's transactions in order of key: one
+// after the other they cost the store a search each.
+func (x *exec) readAhead(w *work) {
+	keys := make([][]byte, 0, len(w.verified))
+	for i := range w.verified {
+		if w.rejection[i] == nil {
+			body := w.verified[i].Body()
+			keys = append(keys, keyOf2(x.room(len(body.Party) + len(body.Reference) + 2)[:0], rangeReference, body.Party, body.Reference))
+		}
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	for _, k := range keys {
+		x.at(k)
+	}
+}
+
 // execute runs a block over the exec's overlay. It writes nothing to disk. The
 // outcomes share memory with the receipts.
 func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes []outcome, trace []byte) {
@@ -106,6 +124,7 @@ func (x *exec) execute(w *work, now *position) (receipts []tx.Receipt, outcomes 
 		x.facts.time = x.chain.tick(x.facts.time, w.block.Stamp)
 		receipts = make([]tx.Receipt, len(w.verified))
 		trace = make([]byte, 0, 8*len(w.verified))
+		x.readAhead(w)
 		for i := range w.verified {
 			r, raw := &receipts[i], w.block.Transactions[i]
 			var recorded bool
