@@ -15,8 +15,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// cacheBytes of the store's blocks are kept in memory.
-const cacheBytes = 64 << 20
+const (
+	// cacheBytes of the store's blocks are kept in memory.
+	cacheBytes = 64 << 20
+	// memTableBytes are written before they go into a table. Every write and read
+	// searches there: in larger ones it misses the processor's caches.
+	memTableBytes = 16 << 20
+)
 
 // ProtocolVersion is the newest rule set that this program knows.
 const ProtocolVersion = 1
@@ -109,7 +114,7 @@ func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error)
 	if err != nil {
 		return nil, err
 	}
-	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, ReadOnly: o.ReadOnly, Filters: true, CacheBytes: cacheBytes, OnFailure: o.OnFailure})
+	db, err := disk.Open(dir, disk.Options{FS: o.FS, DisableWAL: true, ReadOnly: o.ReadOnly, Filters: true, MemTableBytes: memTableBytes, CacheBytes: cacheBytes, OnFailure: o.OnFailure})
 	if err != nil {
 		return nil, fmt.Errorf("state: open the ledger: %w", err)
 	}
