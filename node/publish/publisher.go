@@ -32,7 +32,7 @@ type Timing struct {
 	Interval, Heartbeat time.Duration
 	// Ask bounds one question to a peer or a witness.
 	Ask time.Duration
-	// Scrub is the pause between two bundles that are re-read.
+	// Scrub is the least pause between two bundles that are re-read.
 	Scrub time.Duration
 	// State is the least time between two readings of the whole store.
 	State time.Duration

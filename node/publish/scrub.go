@@ -91,9 +91,13 @@ func (p *Publisher) forked(why string, evidence []byte) {
 	}
 }
 
+// scrubShare is how many times as long as a bundle took the scrub rests: it takes a
+// fiftieth of a core from the node's other work at most, even on a busy machine.
+const scrubShare = 49
+
 // scrub re-reads the log in the background, bundle by bundle, for ever.
 func (p *Publisher) scrub() {
-	next, checked := uint64(0), time.Time{}
+	next, checked, pause := uint64(0), time.Time{}, p.c.Timing.Scrub
 	for {
 		select {
 		case <-p.ctx.Done():
@@ -101,7 +105,7 @@ func (p *Publisher) scrub() {
 		case <-p.alarm:
 			p.scrubAll()
 			continue
-		case <-time.After(p.c.Timing.Scrub):
+		case <-time.After(pause):
 		}
 		v, err := p.c.Ledger().View()
 		if err != nil {
@@ -119,6 +123,7 @@ func (p *Publisher) scrub() {
 			p.setDamage("") // else the pass would not have come to its end
 			next = 0        // a pass ends with the newest entry, the last tile need not be full
 		}
+		began := time.Now()
 		if err = p.scrubBundle(v, next, size); err == nil {
 			next += proof.TileWidth
 		}
@@ -126,6 +131,7 @@ func (p *Publisher) scrub() {
 			p.setDamage("the log here is damaged: " + err.Error())
 			p.c.Logger.Error("publish: scrub", "entry", next, "error", err)
 		}
+		pause = max(p.c.Timing.Scrub, scrubShare*time.Since(began))
 		p.mu.Lock()
 		p.scrubbed = next
 		p.mu.Unlock()
