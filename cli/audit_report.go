@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
 
 	"carbonledger/node/audit"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 )
 
@@ -162,24 +162,7 @@ func writeReport(path string, r record, script bool) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	return replaceFile(path, b.Bytes())
-}
-
-// replaceFile puts a file in the place of another, as a whole: a crash leaves the
-// one or the other, and a temporary one beside them.
-func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
-	}
-	return syncDirectory(filepath.Dir(path))
+	return durable.Replace(path, b.Bytes(), 0o600)
 }
 
 // reportPage is a report's record for the page: every value comes from there.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ and signatures are compared with the transactions too.`,
 			if err != nil {
 				return err
 			}
-			if err := writeNew(out, page, 0o600); err != nil {
+			if err := durable.Create(out, page, 0o600); err != nil {
 				return err
 			}
 			return printCertificate(cmd.OutOrStdout(), out, made, g.json)

@@ -12,6 +12,7 @@ import (
 	"carbonledger/node/datadir"
 	"carbonledger/node/publish"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"github.com/spf13/cobra"
 )
@@ -258,7 +259,7 @@ where the policy goes, by which anybody tells whether a checkpoint counts.`,
 				return err
 			}
 			if f.LogOrigin != "" {
-				if err := writeNew(policy, []byte(publish.PolicyText(f.LogOrigin, f.LogKey, f.Validators)), 0o644); err != nil {
+				if err := durable.Create(policy, []byte(publish.PolicyText(f.LogOrigin, f.LogKey, f.Validators)), 0o644); err != nil {
 					return err
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 )
 
 // journalEntry is a line of a journal: what was sent, or what the ledger
@@ -89,7 +90,7 @@ func (j *journal) load() error {
 		}
 	}
 	// The name of a new journal must be on disk before anything is sent.
-	return syncDirectory(filepath.Dir(j.file.Name()))
+	return durable.SyncDirectory(filepath.Dir(j.file.Name()))
 }
 
 func (j *journal) note(e journalEntry) {
@@ -136,12 +137,3 @@ func (j *journal) add(entries ...journalEntry) error {
 
 // Close also gives the journal free.
 func (j *journal) Close() error { return j.file.Close() }
-
-// syncDirectory makes the names of new files in dir last.
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

@@ -13,6 +13,7 @@ import (
 	"carbonledger/node/datadir"
 	"carbonledger/node/publish"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/keyfile"
 )
 
@@ -158,9 +159,9 @@ func (n *network) foundLog(f *tx.Founding) error {
 	n.Policy, n.Tokens, n.Token = filepath.Join(n.Dir, "policy.txt"), filepath.Join(n.Dir, "tokens"), filepath.Join(n.Dir, "keys", "auditor.token")
 	token, line := newToken("auditor")
 	return errors.Join(
-		writeNew(n.Policy, []byte(publish.PolicyText(f.LogOrigin, f.LogKey, f.Validators)), 0o644),
-		writeNew(n.Tokens, []byte(line), 0o600),
-		writeNew(n.Token, []byte(token+"\n"), 0o600),
+		durable.Create(n.Policy, []byte(publish.PolicyText(f.LogOrigin, f.LogKey, f.Validators)), 0o644),
+		durable.Create(n.Tokens, []byte(line), 0o600),
+		durable.Create(n.Token, []byte(token+"\n"), 0o600),
 	)
 }
 
@@ -181,7 +182,7 @@ func writeGenesis(path string, f *tx.Founding) (*genesis.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(path, content, 0o644); err != nil {
+	if err := durable.Create(path, content, 0o644); err != nil {
 		return nil, fmt.Errorf("write the genesis document: %w", err)
 	}
 	return genesis.Read(path)

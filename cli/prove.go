@@ -10,6 +10,7 @@ import (
 
 	"carbonledger/node/api"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ proof shows the records beside it.`,
 					return err
 				}
 				if out != "" {
-					return writeNew(out, got.File, 0o600)
+					return durable.Create(out, got.File, 0o600)
 				}
 				_, err = cmd.OutOrStdout().Write(got.File)
 				return err
@@ -185,7 +186,7 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 					return fmt.Errorf("encode the statement: %w", err)
 				}
 				if b = append(b, '\n'); out != "" {
-					return writeNew(out, b, 0o600)
+					return durable.Create(out, b, 0o600)
 				}
 				_, err = cmd.OutOrStdout().Write(b)
 				return err

@@ -9,6 +9,7 @@ import (
 	"carbonledger/genesis"
 	"carbonledger/node/api"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"github.com/spf13/cobra"
 )
@@ -261,7 +262,7 @@ func (q *querying) transaction() *cobra.Command {
 			return record{}, fmt.Errorf("the node sent a transaction that is none: %w", err)
 		}
 		if out != "" {
-			if err := writeNew(out, got.Transaction, 0o644); err != nil {
+			if err := durable.Create(out, got.Transaction, 0o644); err != nil {
 				return record{}, err
 			}
 		}

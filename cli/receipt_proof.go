@@ -11,6 +11,7 @@ import (
 	"carbonledger/node/api"
 	"carbonledger/node/audit"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -28,12 +29,12 @@ func (f receiptFiles) write(cmd *cobra.Command, receipt, record []byte) error {
 		if f.leaf == "" {
 			return usage(errors.New("this outcome is too long for the receipt's file: give --leaf FILE for it"))
 		}
-		if err := writeNew(f.leaf, record, 0o600); err != nil {
+		if err := durable.Create(f.leaf, record, 0o600); err != nil {
 			return err
 		}
 	}
 	if f.out != "" {
-		return writeNew(f.out, receipt, 0o600)
+		return durable.Create(f.out, receipt, 0o600)
 	}
 	_, err = cmd.OutOrStdout().Write(receipt)
 	return err

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -223,7 +223,7 @@ func (s *signing) write(cmd *cobra.Command, all []signed) error {
 		if len(all) > 1 {
 			path = fmt.Sprintf("%s.%d", s.out, i+1)
 		}
-		if err := writeNew(path, all[i].raw, 0o644); err != nil {
+		if err := durable.Create(path, all[i].raw, 0o644); err != nil {
 			return err
 		}
 		if err := printSigned(cmd, s.g.json, path, all[i].id); err != nil {
@@ -238,19 +238,6 @@ func printSigned(cmd *cobra.Command, asJSON bool, path string, id tx.ID) error {
 	r.add("file", path)
 	r.add("transaction", id.String())
 	return r.print(cmd.OutOrStdout(), asJSON)
-}
-
-// writeNew writes a file that must not exist, and returns when it is on disk.
-func writeNew(path string, content []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(path))
-	}
-	return syncDirectory(filepath.Dir(path))
 }
 
 func (s *signing) send(cmd *cobra.Command, f *tx.Founding, all []signed) (err error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"github.com/spf13/cobra"
 )
@@ -133,7 +134,7 @@ func (s *signing) addSignature(cmd *cobra.Command, path string) error {
 	if _, err := verifier.Verify(more); err != nil {
 		return usage(fmt.Errorf("nothing was written: %w", err))
 	}
-	if err := writeNew(s.out, more, 0o644); err != nil {
+	if err := durable.Create(s.out, more, 0o644); err != nil {
 		return err
 	}
 	return printSigned(cmd, s.g.json, s.out, v.ID())

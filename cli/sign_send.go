@@ -11,6 +11,7 @@ import (
 
 	"carbonledger/node/api"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"github.com/spf13/cobra"
 )
@@ -43,7 +44,7 @@ func (s *signing) ask(ctx context.Context, cmd *cobra.Command, c *api.Client, t 
 func (s *signing) submit(ctx context.Context, cmd *cobra.Command, c *api.Client, t *signed) error {
 	if t.file == "" {
 		t.file = filepath.Join(s.pending, t.id.String()[:16]+".tx")
-		if err := writeNew(t.file, t.raw, 0o644); err != nil {
+		if err := durable.Create(t.file, t.raw, 0o644); err != nil {
 			return fmt.Errorf("keep the signed transaction until its receipt is here (see --pending): %w", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"carbonledger/node/datadir"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"github.com/spf13/cobra"
 )
@@ -98,7 +99,7 @@ func (s *signing) order(cmd *cobra.Command, o *tx.OrderBody) error {
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
-	if err := writeNew(s.out, raw, 0o644); err != nil {
+	if err := durable.Create(s.out, raw, 0o644); err != nil {
 		return err
 	}
 	r := record{title: "order"}

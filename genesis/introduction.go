@@ -4,10 +4,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 )
 
 // Introduction leads a node from the validators that it trusts to those of
@@ -117,8 +117,7 @@ func (n *Introduction) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("genesis: write the introduction: %w", err)
 	}
-	// A crash before the rename leaves the old file.
-	if err := errors.Join(os.WriteFile(path+".new", content, 0o644), os.Rename(path+".new", path)); err != nil {
+	if err := durable.Replace(path, content, 0o644); err != nil {
 		return fmt.Errorf("genesis: write the introduction: %w", err)
 	}
 	return nil

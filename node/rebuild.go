@@ -13,6 +13,7 @@ import (
 	"carbonledger/node/datadir"
 	"carbonledger/state"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 )
 
@@ -85,7 +86,7 @@ func install(d *datadir.Dir, work string, f *tx.Founding) error {
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	if err := os.WriteFile(d.Checkpoint(), note, 0o600); err != nil {
+	if err := durable.Replace(d.Checkpoint(), note, 0o600); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
 	if err := consensus.InstallState(d.State(), store); err != nil {

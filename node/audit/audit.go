@@ -237,7 +237,7 @@ func (a *auditor) evidence(heads []head) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	for i := range heads {
-		if err := writePrivate(filepath.Join(dir, fmt.Sprintf("checkpoint-%d-%d", heads[i].Size, i)), heads[i].note); err != nil {
+		if err := replacePrivate(filepath.Join(dir, fmt.Sprintf("checkpoint-%d-%d", heads[i].Size, i)), heads[i].note); err != nil {
 			return err
 		}
 	}
@@ -400,7 +400,7 @@ func (a *auditor) keep(ctx context.Context, log Log, h head) error {
 			return nil // a node that is behind was asked
 		}
 	}
-	return writePrivate(path, h.note)
+	return replacePrivate(path, h.note)
 }
 
 // save writes the auditor's own tree, which the log was found equal to.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 )
 
@@ -48,7 +49,7 @@ func (s *static) replace(name string, content []byte) error {
 			break
 		}
 	}
-	return writePrivate(path, content)
+	return replacePrivate(path, content)
 }
 
 // publish writes the checkpoint, after everything that it covers is on the disk. A
@@ -66,31 +67,18 @@ func (s *static) publish(signed []byte) error {
 
 func (s *static) sync() error {
 	for dir := range s.touched {
-		d, err := os.Open(dir)
-		if err != nil {
+		if err := durable.SyncDirectory(dir); err != nil {
 			return fmt.Errorf("audit: %w", err)
-		}
-		if err := errors.Join(d.Sync(), d.Close()); err != nil {
-			return fmt.Errorf("audit: sync %s: %w", dir, err)
 		}
 	}
 	clear(s.touched)
 	return nil
 }
 
-// writePrivate replaces a file as a whole by one that only its owner may read. A
-// crash leaves the old or the new one, and beside it perhaps a file .save-….
-func writePrivate(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".save-")
-	if err != nil {
+// replacePrivate replaces a file by one that only its owner may read.
+func replacePrivate(path string, content []byte) error {
+	if err := durable.Replace(path, content, 0o600); err != nil {
 		return fmt.Errorf("audit: %w", err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("audit: write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/keyfile"
 )
 
@@ -54,8 +55,8 @@ func Create(dir string, o Options) (tx.Validator, error) {
 	}
 	sum := sha256.Sum256(incarnation)
 	v.IncarnationSha256 = sum[:]
-	if err := writeFile(filepath.Join(dir, incarnationFile), incarnation); err != nil {
-		return v, err
+	if err := durable.Create(filepath.Join(dir, incarnationFile), incarnation, 0o600); err != nil {
+		return v, fmt.Errorf("datadir: %w", err)
 	}
 	for _, k := range []struct {
 		file   string
@@ -72,34 +73,26 @@ func Create(dir string, o Options) (tx.Validator, error) {
 	}
 	// What this validator cosigned last: nothing yet. The file belongs in no
 	// backup (see package publish).
-	if err := writeFile(filepath.Join(dir, signerFile), []byte(NewSigner)); err != nil {
-		return v, err
+	if err := durable.Create(filepath.Join(dir, signerFile), []byte(NewSigner), 0o600); err != nil {
+		return v, fmt.Errorf("datadir: %w", err)
 	}
 	line := FormatLine(v)
 	if _, err := ParseLine(line); err != nil {
 		return v, err
 	}
-	if err := writeFile(filepath.Join(dir, lineFile), []byte(line+"\n")); err != nil {
-		return v, err
+	if err := durable.Create(filepath.Join(dir, lineFile), []byte(line+"\n"), 0o600); err != nil {
+		return v, fmt.Errorf("datadir: %w", err)
 	}
 	// The operator sends the line away: after this it survives a power cut.
-	return v, errors.Join(syncDirectory(dir), syncDirectory(filepath.Dir(filepath.Clean(dir))))
+	if err := durable.SyncDirectory(filepath.Dir(filepath.Clean(dir))); err != nil {
+		return v, fmt.Errorf("datadir: %w", err)
+	}
+	return v, nil
 }
 
 // NewSigner is the content of the signer file of a validator that has cosigned
 // nothing yet.
 const NewSigner = "new\n"
-
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("datadir: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("datadir: sync %s: %w", dir, err)
-	}
-	return nil
-}
 
 func makeEmpty(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -115,18 +108,6 @@ func makeEmpty(dir string) error {
 	// One that was there before may be open to others.
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return fmt.Errorf("datadir: %w", err)
-	}
-	return nil
-}
-
-func writeFile(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("datadir: %w", err)
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("datadir: write %s: %w", path, err)
 	}
 	return nil
 }

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"carbonledger/state"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 )
 
 // Options of Write. It takes one format at least.
@@ -97,7 +97,7 @@ func (e *export) publish() ([]File, error) {
 		}
 		files = append(files, p.File)
 	}
-	return files, syncDirectory(e.dir)
+	return files, durable.SyncDirectory(e.dir)
 }
 
 // discard removes every file of this export.
@@ -107,13 +107,4 @@ func (e *export) discard() error {
 		errs = append(errs, p.remove())
 	}
 	return errors.Join(errs...)
-}
-
-// syncDirectory puts new names on disk.
-func syncDirectory(dir string) error {
-	d, err := os.Open(filepath.Clean(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -10,6 +10,7 @@ import (
 
 	"carbonledger/state"
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 )
 
@@ -81,9 +82,9 @@ func (p *Publisher) forked(why string, evidence []byte) {
 		name := fmt.Sprintf("fork-%d", p.c.Now().UnixMilli())
 		_, own := p.Newest()
 		err = errors.Join(
-			writeSynced(filepath.Join(p.c.Evidence, name+".theirs"), evidence),
-			writeSynced(filepath.Join(p.c.Evidence, name+".ours"), own),
-			writeSynced(filepath.Join(p.c.Evidence, name+".why"), []byte(why+"\n")),
+			durable.Create(filepath.Join(p.c.Evidence, name+".theirs"), evidence, 0o600),
+			durable.Create(filepath.Join(p.c.Evidence, name+".ours"), own, 0o600),
+			durable.Create(filepath.Join(p.c.Evidence, name+".why"), []byte(why+"\n"), 0o600),
 		)
 	}
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 
+	"carbonledger/tx/durable"
 	"carbonledger/tx/proof"
 )
 
@@ -79,8 +79,8 @@ func (s *signer) cosign(c proof.Checkpoint, unix uint64, check func(last proof.C
 	if c != s.last {
 		// On the disk before anybody sees the signature: a crash here forgets at
 		// most a signature that nobody has.
-		if err := writeSynced(s.path, []byte(c.Text())); err != nil {
-			return nil, err
+		if err := durable.Replace(s.path, []byte(c.Text()), 0o600); err != nil {
+			return nil, fmt.Errorf("publish: the signer file: %w", err)
 		}
 		s.last = c
 	}
@@ -95,33 +95,9 @@ func (s *signer) recover(c proof.Checkpoint) error {
 	if c.Size == 0 {
 		text = []byte(freshSigner)
 	}
-	if err := writeSynced(s.path, text); err != nil {
-		return err
+	if err := durable.Replace(s.path, text, 0o600); err != nil {
+		return fmt.Errorf("publish: the signer file: %w", err)
 	}
 	s.last, s.lost = c, false
-	return nil
-}
-
-// writeSynced replaces a file as a whole. A crash leaves the old or the new one.
-func writeSynced(path string, content []byte) error {
-	beside := path + ".new"
-	f, err := os.OpenFile(beside, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(beside, path)
-	}
-	if err != nil {
-		return fmt.Errorf("publish: write %s: %w", path, err)
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("publish: sync the directory of %s: %w", path, err)
-	}
 	return nil
 }

@@ -8,10 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"carbonledger/tx"
+	"carbonledger/tx/durable"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -62,19 +62,10 @@ func Replace(path string, key tx.PrivateKey, passphrase string, o Options) error
 	if err != nil {
 		return fmt.Errorf("keyfile: %s: %w", path, err)
 	}
-	// A crash before the rename leaves the old key and a stray file beside it.
-	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-")
-	if err != nil {
+	if err := durable.Replace(path, content, keyMode); err != nil {
 		return fmt.Errorf("keyfile: %w", err)
 	}
-	_, err = next.Write(content)
-	if err := errors.Join(err, next.Chmod(keyMode), next.Sync(), next.Close()); err != nil {
-		return errors.Join(fmt.Errorf("keyfile: write %s: %w", next.Name(), err), os.Remove(next.Name()))
-	}
-	if err := os.Rename(next.Name(), path); err != nil {
-		return errors.Join(fmt.Errorf("keyfile: %w", err), os.Remove(next.Name()))
-	}
-	return syncDirectory(filepath.Dir(path))
+	return nil
 }
 
 func encode(key tx.PrivateKey, passphrase string, o Options) ([]byte, error) {
@@ -121,27 +112,12 @@ func encode(key tx.PrivateKey, passphrase string, o Options) ([]byte, error) {
 }
 
 func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, keyMode)
+	err := durable.Create(path, content, keyMode)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("keyfile: %s exists: a key is never overwritten; choose another name", path)
 	}
 	if err != nil {
 		return fmt.Errorf("keyfile: %w", err)
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("keyfile: write %s: %w", path, err), os.Remove(path))
-	}
-	return syncDirectory(filepath.Dir(path))
-}
-
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("keyfile: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("keyfile: sync %s: %w", dir, err)
 	}
 	return nil
 }
