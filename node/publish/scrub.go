@@ -265,6 +265,9 @@ func (p *Publisher) repair(v *state.View, first uint64, leaves []proof.Hash, bad
 	if last := first + uint64(bad[len(bad)-1]); last >= c.Size {
 		return fmt.Errorf("publish: the entry %d is not the one that was hashed, and no checkpoint covers it yet", last)
 	}
+	if c.Size > v.LogSize() {
+		return fmt.Errorf("publish: an entry from %d on is not the one that was hashed; it is repaired when the log here has reached the size %d that is published", first, c.Size)
+	}
 	validators, err := v.Validators()
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"carbonledger/node/api"
 	"carbonledger/state/disk"
 )
 
@@ -144,6 +145,7 @@ func TestDamagedFiles(t *testing.T) {
 		n.start(v)
 		n.awaitServing(v)
 		n.awaitSame(n.nodes...)
+		n.awaitStatus(v, "serves a checkpoint", func(s *api.StatusResponse) bool { return s.Log.Size_ > 0 })
 		n.audit([]*validator{v}).want(t, 0, "passed")
 	})
 	t.Run("stored entry", func(t *testing.T) { alteredEntry(t, n, v) })

@@ -74,7 +74,9 @@ func TestRebuild(t *testing.T) {
 		if err != nil || len(bundles) == 0 {
 			t.Fatal(bundles, err)
 		}
-		flip(t, bundles[len(bundles)-1], -20)
+		for _, b := range bundles { // one for each checkpoint that was seen
+			flip(t, b, -20)
+		}
 		n.rebuild(fresh, spoiled).want(t, 1, "the archive is wrong at entry")
 		command(t, "rebuild", archive, "--data", fresh.dir).want(t, 2, "policy")
 		n.rebuild(fresh, filepath.Join(archive, "nowhere")).want(t, 1)
