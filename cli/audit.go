@@ -235,6 +235,9 @@ func addReport(r *record, a *audit.Report) {
 	r.add("log", a.Log)
 	r.add("cosigned_by", list(cosigners(a.Cosigned)))
 	r.add("compared_with", list(a.Compared))
+	if a.Evidence != "" {
+		r.add("evidence", a.Evidence)
+	}
 	r.add("rejections", reasons)
 	r.add("conservation", conservationRecord(&a.Conservation))
 }

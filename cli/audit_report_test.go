@@ -135,6 +135,10 @@ func requireFigures(t *testing.T, page string, said map[string]any) {
 
 // sameFigure compares a cell with a value of JSON: grouping does not count.
 func sameFigure(name, shown string, v any) bool {
+	if name == "evidence" { // each audit keeps its own
+		told, ok := v.(string)
+		return ok && filepath.Base(shown) == filepath.Base(told)
+	}
 	switch x := v.(type) {
 	case []any:
 		if v = strings.Trim(fmt.Sprint(x), "[]"); len(x) == 0 {

@@ -7,8 +7,8 @@ var reportVerdicts = map[string][2]bilingual{
 		"The whole history was verified and executed again from the genesis document: every entry, the tree over all of them and every checkpoint are those of the log, and the checkpoint counts by the policy.",
 	}},
 	"failed": {{"审计未通过", "FAILED"}, {
-		"审计止于首个错误，如下所示。请保存本报告、日志副本以及审计目录（--dir）中的证据，并向其他节点索取日志比对。",
-		"The audit ended at the first thing that is wrong, which follows. Keep this report, the copy of the log and the evidence in the auditor's directory (--dir), and compare with the log of another node.",
+		"审计止于首个错误，如下所示。请保存本报告、日志副本以及证据，并向其他节点索取日志比对。",
+		"The audit ended at the first thing that is wrong, which follows. Keep this report, the copy of the log and the evidence, and compare with the log of another node.",
 	}},
 }
 
@@ -38,7 +38,7 @@ var reportSections = []struct {
 		"条目数、根哈希、高度、运行哈希和账本时间均为审计人自己的账本所得；审计未通过的，该账本可能已执行至差异之后。",
 		"Size, root, height, running hash and ledger time are of the auditor's own ledger, which may have gone on behind the difference where the audit failed.",
 	}, names: []string{
-		"chain", "genesis_hash", "clock", "origin", "logs", "log", "compared_with", "size", "root", "height", "hash", "ledger_time"}},
+		"chain", "genesis_hash", "clock", "origin", "logs", "log", "compared_with", "evidence", "size", "root", "height", "hash", "ledger_time"}},
 	{id: "counts", title: bilingual{"数量", "Counts"}, note: bilingual{
 		"以下为本次审计在起始条目数之后重新执行的数量；起始条目数之前的部分，此前已在同一目录中审计。审计未通过的，为止于差异之前的数量。",
 		"Of what this audit executed behind the size at which it began: what lies before was audited earlier, in the same directory. Where the audit failed, they end before the difference.",
@@ -62,7 +62,7 @@ var reportNames = map[string]bilingual{
 
 	"chain": {"链", "Chain"}, "genesis_hash": {"创世文件SHA-256", "SHA-256 of the genesis document"}, "clock": {"时钟", "Clock"},
 	"origin": {"日志名称", "Log (origin)"}, "logs": {"所给日志", "Logs that were given"}, "log": {"所审计的日志", "Log that was audited"},
-	"compared_with": {"与之比对的日志", "Compared with"}, "size": {"条目数", "Size"}, "root": {"根哈希", "Root hash"},
+	"compared_with": {"与之比对的日志", "Compared with"}, "evidence": {"证据所在目录", "Evidence"}, "size": {"条目数", "Size"}, "root": {"根哈希", "Root hash"},
 	"hash": {"运行哈希", "Running hash"}, "ledger_time": {"账本时间（UTC+8）", "Ledger time (UTC+8)"},
 
 	"since_size": {"起始条目数", "Began at size"}, "blocks": {"区块", "Blocks"}, "transactions": {"交易", "Transactions"},

@@ -30,7 +30,7 @@ type Options struct {
 	// Dir is the auditor's directory: it keeps the re-executed ledger and the
 	// newest verified checkpoint, so that the next audit goes on from there. One
 	// without content, or that is not there yet, begins at the founding. Where none
-	// is named nothing is kept.
+	// is named nothing is kept but evidence.
 	Dir string
 	// Save, if not empty, is a directory that gets a copy of the log, in the form
 	// in which any web server can serve it.
@@ -78,6 +78,9 @@ type Report struct {
 	Cosigned   []proof.Cosignature
 	// Compared are the other logs whose checkpoints were compared.
 	Compared []string
+	// Evidence is a directory with the signed checkpoints, where the audit found
+	// something wrong. It stays, also where no directory was named.
+	Evidence string
 }
 
 // Epoch is a re-executed block that closed a business day, with its state root.
@@ -162,7 +165,11 @@ func Run(ctx context.Context, logs []Log, o Options) (report *Report, err error)
 	if kept {
 		err = os.MkdirAll(o.Dir, 0o700)
 	} else if o.Dir, err = os.MkdirTemp("", "carbonledger-audit-"); err == nil {
-		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+		defer func() {
+			if report == nil || report.Evidence == "" {
+				err = errors.Join(err, os.RemoveAll(o.Dir))
+			}
+		}()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("audit: make a directory for the ledger: %w", err)
@@ -241,6 +248,7 @@ func (a *auditor) evidence(heads []head) error {
 			return err
 		}
 	}
+	a.report.Evidence = dir
 	return nil
 }
 

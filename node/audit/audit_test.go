@@ -281,6 +281,23 @@ func TestGoesOn(t *testing.T) {
 	if _, err = audit.Run(t.Context(), []audit.Log{h, fork}, audit.Options{Founding: h.f, Policy: policy(t), Dir: t.TempDir()}); !errors.As(err, &d) || !strings.Contains(d.What, "another history") {
 		t.Errorf("two histories: %v", err)
 	}
+	// Where no directory is named, both checkpoints stay all the same, and nothing else.
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	r, err = audit.Run(t.Context(), []audit.Log{h, fork}, audit.Options{Founding: h.f, Policy: policy(t)})
+	if !errors.As(err, &d) {
+		t.Fatal(err)
+	}
+	kept, err := filepath.Glob(filepath.Join(tmp, "*", "*", "*"))
+	if err != nil || len(kept) != 2 || filepath.Dir(kept[0]) != r.Evidence {
+		t.Errorf("evidence in %q, there is %q", r.Evidence, kept)
+	}
+	if _, err = audit.Run(t.Context(), []audit.Log{h}, audit.Options{Founding: h.f, Policy: policy(t)}); err != nil {
+		t.Error(err)
+	}
+	if all, err := os.ReadDir(tmp); err != nil || len(all) != 1 {
+		t.Errorf("%d directories are left, %v", len(all), err)
+	}
 }
 
 // blockEnd is the index behind the block that holds an entry.
