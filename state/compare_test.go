@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,8 +207,8 @@ func contents(t *testing.T, fs vfs.FS, dir string) map[string]string {
 	return all
 }
 
-// TestDescribe: every record of a history has a range with a name, and none reads
-// as empty.
+// TestDescribe: every record of a history has a range with a name, and so has every
+// range of keys.go; none reads as empty.
 func TestDescribe(t *testing.T) {
 	made, blocks := history(t, 3, 60)
 	fs := vfs.NewMem()
@@ -223,9 +226,21 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("%x: %q, %q", key, name, text)
 		}
 	}
-	for r := byte(1); r <= 0x32; r++ {
+	source, err := os.ReadFile("keys.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ranges := regexp.MustCompile(`(?m)^\trange\w+ +byte = 0x([0-7][0-9a-f]) // `).FindAllSubmatch(source, -1)
+	if len(ranges) < 0x34 {
+		t.Fatalf("keys.go has %d ranges", len(ranges))
+	}
+	for _, found := range ranges {
+		r, err := strconv.ParseUint(string(found[1]), 16, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, value := range [][]byte{nil, {0}, bytes.Repeat([]byte{0xff}, 64)} { // damaged ones too
-			if name, _, text := state.Describe([]byte{r, 0xff}, value); strings.HasPrefix(name, "range ") || text == "" {
+			if name, _, text := state.Describe([]byte{byte(r), 0xff}, value); strings.HasPrefix(name, "range ") || text == "" {
 				t.Errorf("range %02x: %q, %q", r, name, text)
 			}
 		}

@@ -78,6 +78,7 @@ var forms = map[byte]form{
 	rangeReceivable:   {"receivable", "ss", nil, "tonnes"},
 	rangeStatement:    {"statement", "s", nil, ""},
 	rangeEpoch:        {"epoch", "n", nil, ""},
+	rangeRootAsked:    {"newest request for a state root", "", nil, "time"},
 	rangeToLift:       {"pledges and freezes to lift", "s", nil, "open"},
 }
 
