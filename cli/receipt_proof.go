@@ -221,9 +221,10 @@ func sameTransaction(r *tx.OutcomeRecord, path string) error {
 	return nil
 }
 
-// checkOutcome compares a record's outcome with the transaction beside it: party
-// and reference, and id and signatures where the genesis document is known, without
-// which nobody can tell what they are over.
+// checkOutcome compares a record's outcome with the transaction beside it: party,
+// reference, and that it carries out nothing but what it approves; and id, signatures
+// and the ids of what was approved where the genesis document is known, without which
+// nobody can tell what they are over.
 func (g *globals) checkOutcome(p *proof.Proven) error {
 	r := p.Record.Receipt
 	var d *tx.Decoded
@@ -234,6 +235,9 @@ func (g *globals) checkOutcome(p *proof.Proven) error {
 		}
 		if d.Body.Party != r.Party || d.Body.Reference != r.Reference {
 			return fmt.Errorf("the record has the outcome of %s of %s, its transaction is %s of %s", r.Reference, r.Party, d.Body.Reference, d.Body.Party)
+		}
+		if _, err := doneBy(&d.Body, p.Record.CarriedOut); err != nil {
+			return fmt.Errorf("the record: %w", err)
 		}
 	}
 	if g.genesis == "" {
@@ -255,6 +259,13 @@ func (g *globals) checkOutcome(p *proof.Proven) error {
 	}
 	if id := v.ID(); string(id[:]) != string(r.Id) {
 		return fmt.Errorf("the receipt speaks of transaction %x, its bytes are %s by this genesis document", r.Id, id)
+	}
+	for i := range p.Record.CarriedOut {
+		c := &p.Record.CarriedOut[i]
+		approved := d.Body.Operations[c.Operation].GetApprove().Prepared
+		if id := c.ID(f.Hash); string(id[:]) != string(approved) {
+			return fmt.Errorf("the record carries out the transaction %s, its operation %d approves %x", id, c.Operation+1, approved)
+		}
 	}
 	return nil
 }

@@ -59,6 +59,10 @@ func (c *CarriedOut) Read() (b Body, ok bool) {
 	return b, text(b.ChainId, b.Party) && ValidReference(b.Reference) && checkOperation(&b.Operations[0])
 }
 
+// ID is that of the transaction which prepared: the Approve that carried it out names
+// it.
+func (c *CarriedOut) ID(d Domain) ID { return bodyID(d, c.Body) }
+
 // JoinBlock puts the block together whose records these are, from its first to
 // its last. ok is false where what Raft delivered was no block.
 func JoinBlock(records []*OutcomeRecord) (b *Block, ok bool, err error) {
