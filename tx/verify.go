@@ -272,6 +272,11 @@ func (v *Verifier) remember(sum ID, t Verified) {
 		return
 	}
 	size := len(t.raw) + operationBytes*len(t.d.Body.Operations)
+	for i := range t.d.Body.Operations {
+		if p := t.d.Body.Operations[i].GetPrepare(); p != nil {
+			size += operationBytes * len(p.Operations)
+		}
+	}
 	if v.youngLen += size; v.youngLen > verifiedBytes {
 		v.old, v.young, v.youngLen = v.young, map[ID]Verified{}, size
 	}

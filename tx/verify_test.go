@@ -113,6 +113,24 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestCacheCountsPrepared: operations within a Prepare take the same memory as others.
+func TestCacheCountsPrepared(t *testing.T) {
+	v := NewVerifier(testDomain)
+	k := testKey(t, Ed25519, "a")
+	const each = 10_000
+	prepare := &Prepare{Operations: slices.Repeat([]Operation{{Operation: &Operation_OpenDay{OpenDay: &OpenDay{}}}}, each)}
+	for i := range 3*verifiedBytes/(each*operationBytes) + 2 {
+		b := testBody(&Operation_Prepare{Prepare: prepare})
+		b.Reference = fmt.Sprintf("r-%d", i)
+		if _, err := v.Verify(sign(t, b, k)); err != nil {
+			t.Fatal(err)
+		}
+		if kept := (len(v.young) + len(v.old)) * each * operationBytes; kept > 2*verifiedBytes {
+			t.Fatalf("after %d transactions operations of %d bytes are kept", i+1, kept)
+		}
+	}
+}
+
 // TestCacheIsBounded: two generations at most, and right answers after them.
 func TestCacheIsBounded(t *testing.T) {
 	v := NewVerifier(testDomain)
