@@ -14,14 +14,18 @@ import (
 // A comparison of replicas reads records as a block left them, as they are now, and
 // as the block before left them. Ranges without versions answer for now alone.
 
-// Compare reads records for a comparison at a height. Their bytes are the caller's.
-func (v *View) Compare(height uint64, keys [][]byte) ([]tx.ReplicaRecord, error) {
+// Compare reads records for a comparison at a height, those of the first keys: it
+// stops early above most bytes, behind one at least. Their bytes are the caller's.
+func (v *View) Compare(height uint64, keys [][]byte, most int) ([]tx.ReplicaRecord, error) {
 	c, err := v.comparing(height)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]tx.ReplicaRecord, 0, len(keys))
+	all, size := make([]tx.ReplicaRecord, 0, len(keys)), 0
 	for _, key := range keys {
+		if size > most {
+			break
+		}
 		if len(key) == 0 || key[0] >= localRanges {
 			err = fmt.Errorf("state: %x is no key of the ledger", key)
 			break
@@ -31,7 +35,7 @@ func (v *View) Compare(height uint64, keys [][]byte) ([]tx.ReplicaRecord, error)
 		if err = errors.Join(getErr, readErr); err != nil {
 			break
 		}
-		all = append(all, r)
+		all, size = append(all, r), size+r.Size()
 	}
 	return all, errors.Join(err, c.close())
 }

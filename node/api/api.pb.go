@@ -4749,7 +4749,8 @@ type CompareReplicaRequest struct {
 	Height uint64 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
 	// The block's trace and its entries of the log.
 	Block bool `protobuf:"varint,2,opt,name=block,proto3" json:"block,omitempty"`
-	// Records with these keys, at most 1000.
+	// Records with these keys, at most 1000. The answer has those of the first ones, one
+	// at least: ask again for the rest.
 	Keys [][]byte `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Or one page of a walk over the ledger's records, behind this key: those whose
 	// digest of the key is wanted (at most 1000), else those that the block wrote;

@@ -64,7 +64,7 @@ type View interface {
 	// HashAt, Traces, Compare and Suspects are what replicas are compared by.
 	HashAt(height uint64) (tx.ID, bool, error)
 	Traces(height uint64) (transactions, writes []uint64, ok bool, err error)
-	Compare(height uint64, keys [][]byte) ([]tx.ReplicaRecord, error)
+	Compare(height uint64, keys [][]byte, most int) ([]tx.ReplicaRecord, error)
 	Suspects(height uint64, wanted []uint32, behind []byte, limit, most int) (found []tx.ReplicaRecord, next []byte, err error)
 	SizeAt(height uint64) (uint64, error)
 	Entries(from, to uint64, take func(index uint64, entry []byte) error) error

@@ -54,7 +54,7 @@ func Compare(v View, in *CompareReplicaRequest) (*CompareReplicaResponse, error)
 	case in.Walk:
 		out.Records, out.Next, err = v.Suspects(in.Height, in.Wanted, in.Behind, walkRecords, chunkBytes)
 	case len(in.Keys) > 0:
-		out.Records, err = v.Compare(in.Height, in.Keys)
+		out.Records, err = v.Compare(in.Height, in.Keys, chunkBytes)
 	}
 	return out, err
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -70,5 +71,28 @@ func TestCompareReplica(t *testing.T) {
 	var none tx.ReplicaRecord
 	if got := ask(&CompareReplicaRequest{Keys: [][]byte{{0x06, 'x'}}}).Records; len(got) != 1 || got[0].Versioned != true || len(got[0].Value) != len(none.Value) {
 		t.Errorf("a record that is not there: %v", got)
+	}
+}
+
+// TestCompareReplicaLarge: an answer is bounded in bytes, however large the records
+// are, and it ends behind whole ones.
+func TestCompareReplicaLarge(t *testing.T) {
+	s := market(t)
+	prepared := slices.Repeat([]tx.Operation{transfer("e02", "CEA22", 1)}, 2_000)
+	r := s.must(t, "e01", "large", tx.Operation{Operation: &tx.Operation_Prepare{Prepare: &tx.Prepare{Operations: prepared}}})
+	key := keyOf("auditor")
+	c := newClient(t, ClientConfig{Addresses: []string{start(t, s, Config{}).Address()}, Party: "auditor", Key: &key, Domain: s.domain()})
+	record := append([]byte{0x1a}, r.Id...) // the range of prepared transactions
+	out, err := c.CompareReplica(t.Context(), &CompareReplicaRequest{Height: r.Height, Keys: slices.Repeat([][]byte{record}, maxItems)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(out.Records); n < 2 || n == maxItems || out.Size() > chunkBytes+2*out.Records[0].Size() {
+		t.Errorf("%d records of %d bytes in an answer of %d bytes", n, out.Records[0].Size(), out.Size())
+	}
+	for i := range out.Records {
+		if got := &out.Records[i]; !bytes.Equal(got.Key, record) || len(got.Value) < 20_000 {
+			t.Fatalf("record %d: key %x, %d bytes", i, got.Key, len(got.Value))
+		}
 	}
 }

@@ -30,17 +30,21 @@ func (f *finder) records(ctx context.Context) error {
 		return err
 	}
 	var newest []Record // of ranges without versions
-	for part := range slices.Chunk(keys, keysPerRequest) {
+	for len(keys) > 0 {
+		part := keys[:min(len(keys), keysPerRequest)]
 		f.progress("compare records", uint64(f.report.Found))
 		var both [2]*api.CompareReplicaResponse
 		for i, r := range f.replicas {
 			if both[i], err = f.ask(ctx, i, &api.CompareReplicaRequest{Height: f.report.Height, Keys: part}); err != nil {
 				return fmt.Errorf("diverge: read records of %s: %w", r.Name(), err)
 			}
-			if len(both[i].Records) != len(part) {
-				return fmt.Errorf("diverge: %s gives %d records for %d keys", r.Name(), len(both[i].Records), len(part))
+			n := len(both[i].Records)
+			if n == 0 || n > len(part) {
+				return fmt.Errorf("diverge: %s gives %d records for %d keys", r.Name(), n, len(part))
 			}
+			part = part[:n] // large records: the rest is asked for again
 		}
+		keys = keys[len(part):]
 		for k, key := range part {
 			r := Record{Key: key, Has: [2]tx.ReplicaRecord{both[0].Records[k], both[1].Records[k]}}
 			r.Versioned = r.Has[0].Versioned && r.Has[1].Versioned
@@ -113,6 +117,9 @@ func (f *finder) walk(ctx context.Context, exact bool, wanted [2][]uint32) (keys
 			}
 			if len(out.Next) == 0 {
 				break
+			}
+			if bytes.Compare(out.Next, in.Behind) <= 0 {
+				return nil, fmt.Errorf("diverge: the walk over the records of %s goes back from %x to %x", f.replicas[i].Name(), in.Behind, out.Next)
 			}
 			in.Behind = out.Next
 		}
