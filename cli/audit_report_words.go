@@ -46,9 +46,9 @@ var reportSections = []struct {
 	{id: "sums", title: bilingual{"守恒", "Conservation"}, note: bilingual{
 		"由审计人自己的账本汇总全部账户得出：来源与去向必须相等。", "All accounts of the auditor's own ledger added up: what came in must be where it went.",
 	}, names: []string{"conservation"}, passed: true},
-	{id: "days", title: bilingual{"交易日的状态根", "State roots of the business days"}, note: bilingual{
-		"审计人重新执行后得出的各日状态根；“条目”为日志中载明该根的条目，已予比对（“–”：日志尚未载明）。",
-		"As re-execution gives them. The entry is the one of the log that states the root, and was compared (–: the log does not state it yet).",
+	{id: "days", title: bilingual{"状态根", "State roots"}, note: bilingual{
+		"审计人重新执行后得出的状态根：各交易日收市时的，以及另行请求的（日期为“–”）。“条目”为日志中载明该根的条目，已予比对（“–”：日志尚未载明）。",
+		"As re-execution gives them: of each close of a business day, and those that were asked for (day –). The entry is the one of the log that states the root, and was compared (–: the log does not state it yet).",
 	}, names: []string{"epochs"}, passed: true},
 	{id: "rule", title: bilingual{"验证策略", "Policy"}, names: []string{"policy", "policy_text"}},
 	{id: "signed", title: bilingual{"检查点与联署", "Checkpoint and cosignatures"}, names: []string{"cosignatures", "checkpoint"}},

@@ -83,7 +83,7 @@ type Report struct {
 	Evidence string
 }
 
-// Epoch is a re-executed block that closed a business day, with its state root.
+// Epoch is a re-executed block that left a state root.
 type Epoch struct {
 	state.Epoch
 	// Entry of the log that states the root, which was compared like every other; 0
