@@ -29,7 +29,8 @@ the ministry, the registry and auditors (--party, --key). A node that stops beca
 its state differs has flushed it; any other directory shows what was flushed last,
 because the state has no write-ahead log of its own.
 
-Exit code 0 if they agree up to the lower of their heights, 1 if they differ.`,
+Exit code 0 if they agree up to the lower of their heights, 1 if they differ or could
+not be compared.`,
 		Example: `  carbonledger diverge /var/lib/carbonledger 10.1.2.3:7071 --genesis genesis.toml --party auditor --key auditor.key`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
