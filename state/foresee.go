@@ -34,12 +34,13 @@ func (v *View) Foresee(all []tx.Verified) (foreseen []Foreseen, err error) {
 	return foreseen, nil
 }
 
-// MakesSigners says whether a transaction opens an account or adds a key, so that
-// those behind it may be by a party or key that does not exist yet.
+// MakesSigners says whether a transaction opens an account or gives one keys, so that
+// those behind it may be by a party or key that does not exist yet. What an approval
+// carries out is not looked at: whoever signs behind it waits for its receipt.
 func MakesSigners(v tx.Verified) bool {
 	for i := range v.Body().Operations {
 		switch v.Body().Operations[i].Operation.(type) {
-		case *tx.Operation_OpenAccount, *tx.Operation_AddKey:
+		case *tx.Operation_OpenAccount, *tx.Operation_AddKey, *tx.Operation_RecoverKeys:
 			return true
 		}
 	}

@@ -82,4 +82,10 @@ func TestForesee(t *testing.T) {
 	if !state.MakesSigners(all[0]) || state.MakesSigners(all[1]) {
 		t.Error(fmt.Sprint("who makes signers: ", state.MakesSigners(all[0]), state.MakesSigners(all[1])))
 	}
+	recovery := &tx.Body{ChainId: s.f.ChainID, Party: "registry", Reference: "recovery", Operations: []tx.Operation{op(&tx.Operation_RecoverKeys{RecoverKeys: &tx.RecoverKeys{Party: "e0", Document: "D"}})}}
+	raw, err := tx.NewTransaction(s.f.Hash, recovery, s.key("registry"))
+	s.must(err)
+	if v, err := tx.NewVerifier(s.f.Hash).Verify(raw); err != nil || !state.MakesSigners(v) {
+		t.Errorf("a recovery of keys makes no signers: %v", err)
+	}
 }
