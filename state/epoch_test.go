@@ -137,6 +137,39 @@ func TestEpochOfBlock(t *testing.T) {
 	}
 }
 
+// TestRequestRefused: a request in a transaction that is refused, by itself or by what
+// an approval carries out, leaves no root and keeps no other request away.
+func TestRequestRefused(t *testing.T) {
+	s := newScript(t)
+	s.open()
+	defer s.close()
+	block := func(lines ...string) { s.apply(benchBlockOf(s, lines)) }
+	roots := func() (heights []uint64) {
+		v, err := s.ledger.View()
+		s.must(err)
+		defer func() { s.must(v.Close()) }()
+		all, err := v.Epochs(0, 10)
+		s.must(err)
+		for _, e := range all {
+			heights = append(heights, e.Height)
+		}
+		return heights
+	}
+	block("registry a by=registry: take-state-root ; restrict party=court restriction=use doc=d", "bank b: deposit to=e0 fen=5")
+	block("registry c by=registry: prepare [take-state-root] [restrict party=court restriction=use doc=d]",
+		"registry d by=registry: prepare [take-state-root] [restrict party=e0 restriction=use doc=d]",
+		"registry e by=registry/2: approve prepared=id:registry/c")
+	if got := roots(); len(got) != 0 {
+		t.Fatalf("refused requests left roots at %d", got)
+	}
+	// Another one that is refused does not take away the root of the block.
+	block("registry f by=registry/2: approve prepared=id:registry/d", "registry g by=registry: take-state-root ; restrict party=court restriction=use doc=d")
+	block("registry h by=registry: take-state-root")
+	if got := roots(); !slices.Equal(got, []uint64{3}) {
+		t.Errorf("there are roots at %d, want 3 alone", got)
+	}
+}
+
 // TestRequestedRoot: a root that was asked for stands in the log behind its block,
 // without a day, proves what the block left, and is no close.
 func TestRequestedRoot(t *testing.T) {
