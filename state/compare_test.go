@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -167,8 +168,48 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// TestConservationEncumbered: a tonne that moves from available to pledged or frozen
+// without a pledge or a freeze is found, though no sum changes.
+func TestConservationEncumbered(t *testing.T) {
+	made, blocks := history(t, 9, 40)
+	for what, sub := range map[string]int{"pledged": 4, "frozen": 5} {
+		fs := vfs.NewMem()
+		l := openAt(t, fs, made.f, "ledger")
+		if _, err := l.Apply(entriesOf(blocks)); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		closeLedger(t, l)
+		changeHolding(t, fs, "ledger", func(value []byte) {
+			registry, encumbered := value[:8], value[8*sub:]
+			binary.BigEndian.PutUint64(registry, binary.BigEndian.Uint64(registry)-1)
+			binary.BigEndian.PutUint64(encumbered, binary.BigEndian.Uint64(encumbered)+1)
+		})
+		l = openAt(t, fs, made.f, "ledger")
+		v, err := l.View()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := v.Conservation()
+		if err != nil || len(c.Breaks) != 1 || !strings.Contains(c.Breaks[0], "its open pledges and freezes come to") {
+			t.Errorf("%s: %q, %v", what, c.Breaks, err)
+		}
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		closeLedger(t, l)
+	}
+}
+
 // damageHolding changes the first holding of a store, and returns its key.
 func damageHolding(t *testing.T, fs vfs.FS, dir string) string {
+	t.Helper()
+	return changeHolding(t, fs, dir, func(value []byte) { value[7] ^= 1 })
+}
+
+func changeHolding(t *testing.T, fs vfs.FS, dir string, change func(value []byte)) string {
 	t.Helper()
 	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, Logger: mute{}})
 	if err != nil {
@@ -179,7 +220,7 @@ func damageHolding(t *testing.T, fs vfs.FS, dir string) string {
 		t.Fatalf("no holding: %v", err)
 	}
 	key, value := bytes.Clone(i.Key()), bytes.Clone(i.Value())
-	value[7] ^= 1
+	change(value)
 	if err := errors.Join(i.Close(), db.Set(key, value, pebble.Sync), db.Close()); err != nil {
 		t.Fatal(err)
 	}
