@@ -84,10 +84,10 @@ func (n *Node) submitHere(ctx context.Context, raws [][]byte) ([]tx.Receipt, err
 	}
 	receipts := make([]tx.Receipt, len(raws))
 	var rest [][]byte
-	var at []int
+	var at, carried []int
 	for i := range foreseen {
 		if foreseen[i].First == nil {
-			rest, at = append(rest, raws[i]), append(at, i)
+			rest, at, carried = append(rest, raws[i]), append(at, i), append(carried, mayCarryOut(verified[i]))
 			continue
 		}
 		receipts[i] = *foreseen[i].First
@@ -96,7 +96,7 @@ func (n *Node) submitHere(ctx context.Context, raws [][]byte) ([]tx.Receipt, err
 			return nil, ErrUnknownOutcome
 		}
 	}
-	fresh, err := n.propose(ctx, rest)
+	fresh, err := n.propose(ctx, rest, carried)
 	for k, i := range at {
 		if err == nil {
 			receipts[i] = fresh[k]
@@ -105,12 +105,23 @@ func (n *Node) submitHere(ctx context.Context, raws [][]byte) ([]tx.Receipt, err
 	return receipts, err
 }
 
+// mayCarryOut is how many bytes a transaction may carry out that others prepared: the
+// ledger bounds them, and the leader does not know more before it is executed.
+func mayCarryOut(v tx.Verified) int {
+	for i := range v.Body().Operations {
+		if _, ok := v.Body().Operations[i].Operation.(*tx.Operation_Approve); ok {
+			return tx.MaxTransactionBytes
+		}
+	}
+	return 0
+}
+
 // propose puts transactions into blocks and waits for their receipts.
-func (n *Node) propose(ctx context.Context, raws [][]byte) ([]tx.Receipt, error) {
+func (n *Node) propose(ctx context.Context, raws [][]byte, carried []int) ([]tx.Receipt, error) {
 	if len(raws) == 0 {
 		return nil, nil
 	}
-	r, err := n.pool.add(raws)
+	r, err := n.pool.add(raws, carried)
 	if err != nil {
 		return nil, err
 	}

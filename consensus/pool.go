@@ -11,6 +11,8 @@ import (
 type request struct {
 	raws     [][]byte
 	receipts []tx.Receipt
+	// carried is what each may carry out beside itself, in bytes.
+	carried []int
 	// taken into blocks, and answered, so far.
 	taken, answered int
 	err             error
@@ -37,9 +39,10 @@ type pool struct {
 
 func newPool(most int) *pool { return &pool{most: most, arrived: make(chan struct{}, 1)} }
 
-// add queues a request. It fails with ErrOverloaded when too much waits, and
+// add queues a request, of whose transactions each may carry out as many bytes beside
+// itself. It fails with ErrOverloaded when too much waits, and
 // with the reason of close when no leader works here.
-func (p *pool) add(raws [][]byte) (*request, error) {
+func (p *pool) add(raws [][]byte, carried []int) (*request, error) {
 	size := 0
 	for _, raw := range raws {
 		size += len(raw)
@@ -52,7 +55,7 @@ func (p *pool) add(raws [][]byte) (*request, error) {
 	case p.bytes > 0 && p.bytes+size > p.most:
 		return nil, ErrOverloaded
 	}
-	r := &request{raws: raws, receipts: make([]tx.Receipt, len(raws)), done: make(chan struct{})}
+	r := &request{raws: raws, carried: carried, receipts: make([]tx.Receipt, len(raws)), done: make(chan struct{})}
 	p.waiting = append(p.waiting, r)
 	p.bytes += size
 	select {
@@ -68,7 +71,8 @@ const (
 	perBlock       = 256
 )
 
-// take removes as many transactions from the front as one block holds.
+// take removes as many transactions from the front as one block holds, with what they
+// carry out: that is executed and recorded with the block, whose work it bounds too.
 func (p *pool) take() (raws [][]byte, parts []part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,8 +80,12 @@ func (p *pool) take() (raws [][]byte, parts []part) {
 	for len(p.waiting) > 0 {
 		r := p.waiting[0]
 		from := r.taken
-		for r.err == nil && r.taken < len(r.raws) && len(r.raws[r.taken])+perTransaction <= room {
-			room -= len(r.raws[r.taken]) + perTransaction
+		for r.err == nil && r.taken < len(r.raws) {
+			weight := len(r.raws[r.taken]) + perTransaction + r.carried[r.taken]
+			if weight > room {
+				break
+			}
+			room -= weight
 			p.bytes -= len(r.raws[r.taken])
 			raws = append(raws, r.raws[r.taken])
 			r.taken++

@@ -20,6 +20,9 @@ func pieces(n, size int) [][]byte {
 	return all
 }
 
+// put adds transactions that carry out nothing.
+func put(p *pool, raws [][]byte) (*request, error) { return p.add(raws, make([]int, len(raws))) }
+
 func (r *request) ended() bool {
 	select {
 	case <-r.done:
@@ -42,7 +45,7 @@ func TestPoolBlocks(t *testing.T) {
 			raws[k] = append(raws[k], make([]byte, r.IntN(tx.MaxTransactionBytes-20))...)
 		}
 		all = append(all, raws...)
-		if _, err := p.add(raws); err != nil {
+		if _, err := put(p, raws); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,20 +90,20 @@ func TestPoolBlocks(t *testing.T) {
 
 func TestPoolLimits(t *testing.T) {
 	p := newPool(1000)
-	first, err := p.add(pieces(1, 5000)) // alone, a request of any size is taken
+	first, err := put(p, pieces(1, 5000)) // alone, a request of any size is taken
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.add(pieces(1, 1)); !errors.Is(err, ErrOverloaded) {
+	if _, err := put(p, pieces(1, 1)); !errors.Is(err, ErrOverloaded) {
 		t.Errorf("more than the pool holds: %v", err)
 	}
 	_, parts := p.take()
 	for range 10 {
-		if _, err := p.add(pieces(1, 100)); err != nil {
+		if _, err := put(p, pieces(1, 100)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := p.add(pieces(1, 1)); !errors.Is(err, ErrOverloaded) {
+	if _, err := put(p, pieces(1, 1)); !errors.Is(err, ErrOverloaded) {
 		t.Errorf("one byte more than the pool holds: %v", err)
 	}
 	p.answer(parts, make([]tx.Receipt, 1))
@@ -109,13 +112,37 @@ func TestPoolLimits(t *testing.T) {
 	}
 }
 
+// TestPoolCarried: what approvals may carry out counts as if it were in the block, so
+// that small ones do not add up to a block that takes seconds.
+func TestPoolCarried(t *testing.T) {
+	p := newPool(1 << 30)
+	carried := make([]int, 40)
+	for i := range carried {
+		carried[i] = tx.MaxTransactionBytes
+	}
+	if _, err := p.add(pieces(40, 200), carried); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(p, pieces(1, 10)); err != nil {
+		t.Fatal(err)
+	}
+	fit := (tx.MaxBlockBytes - perBlock) / (200 + perTransaction + tx.MaxTransactionBytes)
+	for left := 41; left > 0; {
+		raws, _ := p.take()
+		if len(raws) == 0 || len(raws) > fit+1 {
+			t.Fatalf("%d transactions in a block, %d approvals fit", len(raws), fit)
+		}
+		left -= len(raws)
+	}
+}
+
 // TestPoolAnswers: a request over several blocks is answered once, with its
 // receipts in its order.
 func TestPoolAnswers(t *testing.T) {
 	p := newPool(1 << 30)
-	small, _ := p.add(pieces(3, 10))
-	large, _ := p.add(pieces(30, 50_000))
-	last, _ := p.add(pieces(2, 10))
+	small, _ := put(p, pieces(3, 10))
+	large, _ := put(p, pieces(30, 50_000))
+	last, _ := put(p, pieces(2, 10))
 	height := uint64(0)
 	var flights [][]part
 	var sizes []int
@@ -154,9 +181,9 @@ func TestPoolAnswers(t *testing.T) {
 // its transactions are.
 func TestPoolEnds(t *testing.T) {
 	p := newPool(1 << 30)
-	inBlock, _ := p.add(pieces(1, 400_000))
-	split, _ := p.add(pieces(20, 50_000))
-	waiting, _ := p.add(pieces(1, 10))
+	inBlock, _ := put(p, pieces(1, 400_000))
+	split, _ := put(p, pieces(20, 50_000))
+	waiting, _ := put(p, pieces(1, 10))
 	_, first := p.take() // inBlock and a part of split
 	if len(first) != 2 || split.taken == 0 || split.taken == 20 {
 		t.Fatalf("parts: %v", first)
@@ -170,7 +197,7 @@ func TestPoolEnds(t *testing.T) {
 	if inBlock.ended() {
 		t.Error("a request in a block has its outcome from there")
 	}
-	if _, err := p.add(pieces(1, 1)); !errors.Is(err, ErrNoLeader) {
+	if _, err := put(p, pieces(1, 1)); !errors.Is(err, ErrNoLeader) {
 		t.Errorf("a shut pool took a request: %v", err)
 	}
 	if p.bytes != 0 || p.size() != 0 {
@@ -181,7 +208,7 @@ func TestPoolEnds(t *testing.T) {
 		t.Errorf("after the answer: %v, %v", inBlock.err, split.err)
 	}
 	p.open()
-	if _, err := p.add(pieces(1, 1)); err != nil {
+	if _, err := put(p, pieces(1, 1)); err != nil {
 		t.Error(err)
 	}
 }
@@ -190,9 +217,9 @@ func TestPoolEnds(t *testing.T) {
 // nothing about the first.
 func TestPoolRefusedBlock(t *testing.T) {
 	p := newPool(1 << 30)
-	split, _ := p.add(pieces(12, 50_000))
+	split, _ := put(p, pieces(12, 50_000))
 	_, first := p.take()
-	next, _ := p.add(pieces(1, 10))
+	next, _ := put(p, pieces(1, 10))
 	_, second := p.take()
 	if len(second) != 2 {
 		t.Fatalf("parts: %v", second)
@@ -203,7 +230,7 @@ func TestPoolRefusedBlock(t *testing.T) {
 	}
 	p.failParts(first, ErrUnknownOutcome) // must not end it twice
 	// A request that ended leaves no transactions behind for the next block.
-	gone, _ := p.add(pieces(20, 50_000))
+	gone, _ := put(p, pieces(20, 50_000))
 	_, parts := p.take()
 	p.failParts(parts, ErrUnknownOutcome)
 	if raws, parts := p.take(); len(raws) != 0 || len(parts) != 0 || p.bytes != 0 || !gone.ended() {
