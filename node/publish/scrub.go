@@ -16,11 +16,12 @@ import (
 
 // rehash hashes the stored entries of a range again and compares each with its
 // leaf in the stored tree. Of those that were dropped here it compares the leaves
-// with the nodes above: their bytes were compared with an archive's.
+// with the nodes above: their bytes were compared with an archive's. A tile of them
+// is full, also where the range ends within it: it is compared as a whole.
 func (p *Publisher) rehash(v *state.View, from, to uint64) error {
 	kept, _, err := v.Archive()
 	if err == nil && from < kept {
-		err = compareNodes(v, from, min(kept, to))
+		err = compareNodes(v, from, min(kept, (to+proof.TileWidth-1)/proof.TileWidth*proof.TileWidth))
 		from = kept
 	}
 	if err != nil {

@@ -1,0 +1,114 @@
+package publish
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"carbonledger/state"
+	"carbonledger/tx"
+	"carbonledger/tx/proof"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// logOf is a ledger whose log has the founding's entry and one for each of so many
+// blocks.
+func logOf(t *testing.T, blocks int) *state.Ledger {
+	t.Helper()
+	key, err := tx.NewPrivateKey(tx.Ed25519, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := tx.Founding{
+		LogOrigin: "log.test/chain", LogKey: key.Public().Key, ChainID: "damage-test", ProtocolVersion: 1, Start: tx.Day(20240102).Start(),
+		Hash: sha256.Sum256([]byte("genesis of the damage")),
+	}
+	for i, p := range []tx.OpenAccount{{Id: "ministry", Role: tx.Ministry}, {Id: "registry", Role: tx.Registry}} {
+		for k := range byte(2) {
+			seed := sha256.Sum256([]byte{byte(i), k})
+			key, err := tx.NewPrivateKey(tx.Ed25519, seed[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Keys = append(p.Keys, tx.ProvenKey{Key: key.Public()})
+		}
+		p.Name = p.Id
+		f.Parties = append(f.Parties, p)
+	}
+	l, err := state.Open("ledger", f, tx.NewVerifier(f.Hash), state.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	entries := make([]state.Entry, blocks)
+	for i := range entries {
+		entries[i] = state.Entry{Index: uint64(i + 1), Block: []byte("no block")}
+	}
+	if _, err := l.Apply(entries); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func publisherOf(t *testing.T, l *state.Ledger) *Publisher {
+	p := &Publisher{alarm: make(chan struct{}, 1), c: Config{
+		Name: "n1", Origin: "log.test/chain", Evidence: t.TempDir(), Ledger: func() *state.Ledger { return l },
+		Fail: func(err error) { t.Error(err) }, Unfit: func(string) {}, Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}}
+	p.ctx, p.cancel = context.WithCancel(t.Context())
+	return p
+}
+
+// TestDamageBelowDropped: a leaf that is damaged where the entries were dropped is
+// told from another history at every size, also at one within its tile.
+func TestDamageBelowDropped(t *testing.T) {
+	for _, at := range []struct{ size, leaf uint64 }{{1, 0}, {255, 7}, {256, 300}, {257, 256}, {400, 300}, {511, 256}, {511, 511}, {769, 768}} {
+		l := logOf(t, 799)
+		v := viewOf(t, l)
+		root, err := proof.Root(at.size, v.Nodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := proof.Checkpoint{Origin: "log.test/chain", Size: at.size, Root: root}
+		if err := l.DropEntries(512, "https://archive.test"); err != nil {
+			t.Fatal(err)
+		}
+		c := last
+		c.Size = v.LogSize()
+		if c.Root, err = proof.Root(c.Size, v.Nodes); err != nil {
+			t.Fatal(err)
+		}
+		p := publisherOf(t, l)
+		if err := p.check(viewOf(t, l), last, c); err != nil || p.damage != "" {
+			t.Errorf("size %d: nothing is damaged: %v, %s", at.size, err, p.damage)
+		}
+		if err := l.RepairNode(0, at.leaf, proof.Hash{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.check(viewOf(t, l), last, c); err == nil || p.fork || p.damage == "" {
+			t.Errorf("size %d, leaf %d damaged: %v, fork %t, damage %q", at.size, at.leaf, err, p.fork, p.damage)
+		}
+	}
+}
+
+func viewOf(t *testing.T, l *state.Ledger) *state.View {
+	t.Helper()
+	v, err := l.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return v
+}
