@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -111,4 +112,37 @@ func viewOf(t *testing.T, l *state.Ledger) *state.View {
 		}
 	})
 	return v
+}
+
+// TestDamageStaysInSight: a damage behind the entry that the scrub has come to is
+// shown until a pass from the first entry on finds none.
+func TestDamageStaysInSight(t *testing.T) {
+	l := logOf(t, 799)
+	p := publisherOf(t, l)
+	p.c.Timing = Timing{Scrub: time.Millisecond, State: time.Hour}
+	said := make(chan string, 1)
+	p.c.Unfit = func(why string) {
+		select {
+		case said <- why:
+		case <-p.ctx.Done():
+		}
+	}
+	var once sync.Once
+	p.c.Now = func() time.Time { // asked at the end of a pass, which has its view already
+		once.Do(func() {
+			if err := l.RepairNode(0, 7, proof.Hash{}); err != nil {
+				t.Error(err)
+			}
+			p.alarm <- struct{}{}
+		})
+		return time.Now()
+	}
+	p.work.Go(p.scrub)
+	defer p.work.Wait()
+	defer p.cancel()
+	for <-said == "" {
+	}
+	if why := <-said; why == "" {
+		t.Error("the damage is not shown any more, and was not repaired")
+	}
 }

@@ -105,7 +105,9 @@ func (p *Publisher) scrub() {
 		case <-p.ctx.Done():
 			return
 		case <-p.alarm:
-			p.scrubAll()
+			if !p.scrubAll() {
+				next = 0 // the pass that clears the damage begins with the first entry
+			}
 			continue
 		case <-time.After(pause):
 		}
@@ -141,19 +143,20 @@ func (p *Publisher) scrub() {
 }
 
 // scrubAll is a pass at once, because something was found; a second one mends
-// what leaned on what the first one mended.
-func (p *Publisher) scrubAll() {
+// what leaned on what the first one mended. It says whether nothing is left.
+func (p *Publisher) scrubAll() bool {
 	var err error
 	for range 2 {
 		if err = p.scrubPass(); err == nil {
 			p.setDamage("")
-			return
+			return true
 		}
 	}
 	if p.ctx.Err() == nil {
 		p.setDamage("the log here is damaged and was not repaired: " + err.Error())
 		p.c.Logger.Error("publish: scrub", "error", err)
 	}
+	return false
 }
 
 func (p *Publisher) scrubPass() (err error) {
