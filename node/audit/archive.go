@@ -369,6 +369,9 @@ func (a *archiver) kept(ctx context.Context, day tx.Day) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("audit: %s in %s is damaged: %w", name, a.o.Dir, err)
 		}
+		if c.Size > a.head.Size {
+			return nil, fmt.Errorf("audit: %s in %s has size %d, the archive ends with size %d: it is damaged, or of another log: remove it", name, a.o.Dir, c.Size, a.head.Size)
+		}
 		if err := a.continues(a.o.Dir, c); err != nil {
 			return nil, err
 		}
