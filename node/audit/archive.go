@@ -359,9 +359,6 @@ func (a *archiver) keptDays(ctx context.Context) error {
 // kept is a day's checkpoint from the first that has one, nil where none has one
 // that counts and lies within the archive.
 func (a *archiver) kept(ctx context.Context, day tx.Day) ([]byte, error) {
-	if day == a.report.Day {
-		return a.head.note, nil
-	}
 	name := proof.KeptCheckpointPath(day)
 	switch b, err := os.ReadFile(a.to.path(name)); {
 	case err == nil:
@@ -375,12 +372,18 @@ func (a *archiver) kept(ctx context.Context, day tx.Day) ([]byte, error) {
 		if err := a.continues(a.o.Dir, c); err != nil {
 			return nil, err
 		}
-		if _, _, err := a.o.Policy.Open(b); err != nil {
-			return nil, nil // damaged, or of validators of another time: it stays
+		if _, _, err := a.o.Policy.Open(b); err == nil {
+			return b, nil // of the archive's own day as well: another validator may have kept a later one
 		}
-		return b, nil
+		if day == a.report.Day {
+			return a.head.note, nil // which is another one: put says so
+		}
+		return nil, nil // damaged, or of validators of another time: it stays
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if day == a.report.Day {
+		return a.head.note, nil
 	}
 	for _, log := range a.logs {
 		b, err := log.Get(ctx, name)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
@@ -127,6 +128,7 @@ func TestArchive(t *testing.T) {
 	if again.Fetched != 0 || again.Root != first.Root {
 		t.Errorf("%+v", again)
 	}
+	l.keptLater(web)
 	second := l.archived(dir, 20240102, web)
 	if second.Day != 20240102 || second.Size < first.Size+303 || len(second.Days) != 2 || second.Fetched >= second.Bytes {
 		t.Errorf("%+v", second)
@@ -144,6 +146,31 @@ func TestArchive(t *testing.T) {
 		t.Errorf("before the first day: %v", err)
 	}
 	l.damagedArchives(dir)
+}
+
+// later is a validator's log in which a later checkpoint was kept for a day.
+type later struct {
+	audit.Log
+	day tx.Day
+}
+
+func (l *later) Get(ctx context.Context, path string) ([]byte, error) {
+	if path == proof.KeptCheckpointPath(l.day) {
+		path = proof.CheckpointPath
+	}
+	return l.Log.Get(ctx, path)
+}
+
+// keptLater: validators may have kept two checkpoints for one day, both good; an
+// archive of one is continued from the other.
+func (l *logs) keptLater(from audit.Log) {
+	l.t.Helper()
+	dir := l.t.TempDir()
+	first := l.archived(dir, 20240101, from)
+	again, err := audit.Archive(l.t.Context(), []audit.Log{&later{from, 20240101}}, audit.ArchiveOptions{Policy: l.policy(), Until: 20240101, Dir: dir})
+	if err != nil || again.Size <= first.Size || again.Days[0] != 20240101 {
+		l.t.Errorf("%+v, %v", again, err)
+	}
 }
 
 // damagedArchives changes each file of an archive, one after the other.
