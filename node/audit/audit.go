@@ -334,7 +334,7 @@ func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) 
 			return fmt.Errorf("audit: the checkpoint of the earlier audit: %w", err)
 		}
 		if err := check("the log of the earlier audit", c); err != nil {
-			return err
+			return errors.Join(err, a.evidence(append(heads, head{Checkpoint: c, note: verified})))
 		}
 	}
 	c, err := v.Conservation()
@@ -343,7 +343,8 @@ func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) 
 	}
 	a.report.Conservation = c
 	if len(c.Breaks) > 0 {
-		return &Difference{Entry: v.LogSize() - 1, Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
+		d := &Difference{Entry: v.LogSize() - 1, Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
+		return errors.Join(d, a.evidence(heads))
 	}
 	if a.report.Epochs, err = epochs(v); err != nil {
 		return fmt.Errorf("audit: %w", err)

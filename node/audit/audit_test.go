@@ -300,6 +300,32 @@ func TestGoesOn(t *testing.T) {
 	}
 }
 
+// TestEarlierEvidence: a log that is whole, and another one than an earlier audit
+// in the directory found, leaves what both signed.
+func TestEarlierEvidence(t *testing.T) {
+	h, other, dir := honest(t), small(t), t.TempDir()
+	o := audit.Options{Founding: h.f, Policy: policy(t), Dir: dir}
+	_, err := audit.Run(t.Context(), []audit.Log{h}, o)
+	must(t, err, os.RemoveAll(filepath.Join(dir, audit.LedgerDir)))
+	r, err := audit.Run(t.Context(), []audit.Log{other}, o)
+	if d := (*audit.Difference)(nil); !errors.As(err, &d) || !strings.Contains(d.What, "the log of the earlier audit signed size") {
+		t.Fatal(err)
+	}
+	var kept [][]byte
+	files, err := filepath.Glob(filepath.Join(r.Evidence, "checkpoint-*"))
+	must(t, err)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		must(t, err)
+		kept = append(kept, b)
+	}
+	for _, note := range [][]byte{h.note, other.note} {
+		if !slices.ContainsFunc(kept, func(b []byte) bool { return bytes.Equal(b, note) }) {
+			t.Errorf("the evidence %q lacks\n%s", files, note)
+		}
+	}
+}
+
 // blockEnd is the index behind the block that holds an entry.
 func (h *history) blockEnd(t *testing.T, index int) int {
 	t.Helper()
