@@ -146,3 +146,29 @@ func TestDamageStaysInSight(t *testing.T) {
 		t.Error("the damage is not shown any more, and was not repaired")
 	}
 }
+
+// TestNodesFromBelow: a damaged node is made anew from those below it before the one
+// above is compared with it.
+func TestNodesFromBelow(t *testing.T) {
+	const size = proof.TileWidth*proof.TileWidth + 300
+	l := logOf(t, size-1)
+	want, err := proof.Root(size, viewOf(t, l).Nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []struct {
+		level uint
+		index uint64
+	}{{proof.TileHeight, 5}, {proof.TileHeight, 255}, {proof.TileHeight, 256}, {2 * proof.TileHeight, 0}} {
+		p := publisherOf(t, l)
+		if err := l.RepairNode(node.level, node.index, proof.Hash{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.scrubPass(); err != nil || p.repaired != 1 {
+			t.Errorf("node %d of level %d: %d repaired, %v", node.index, node.level, p.repaired, err)
+		}
+		if root, err := proof.Root(size, viewOf(t, l).Nodes); err != nil || root != want {
+			t.Errorf("node %d of level %d: the root is %x after a pass, want %x: %v", node.index, node.level, root, want, err)
+		}
+	}
+}

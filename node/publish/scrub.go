@@ -159,18 +159,23 @@ func (p *Publisher) scrubAll() bool {
 	return false
 }
 
+// scrubPass looks at each bundle in a view of its own, which has what was repaired
+// before.
 func (p *Publisher) scrubPass() (err error) {
-	v, err := p.c.Ledger().View()
-	if err != nil {
-		return err
-	}
-	size := v.LogSize()
-	for first := uint64(0); first < size && p.ctx.Err() == nil; first += proof.TileWidth {
-		if one := p.scrubBundle(v, first, size); err == nil {
+	for first := uint64(0); p.ctx.Err() == nil; first += proof.TileWidth {
+		v, failed := p.c.Ledger().View()
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		size := v.LogSize()
+		if first >= size {
+			return errors.Join(err, v.Close())
+		}
+		if one := errors.Join(p.scrubBundle(v, first, size), v.Close()); err == nil {
 			err = one
 		}
 	}
-	return errors.Join(err, v.Close())
+	return err
 }
 
 // scrubBundle re-reads the entries of a tile, hashes them, and compares the
@@ -404,12 +409,20 @@ func compareNodes(v *state.View, from, to uint64) error {
 	return nil
 }
 
-// repairNodes compares the kept nodes above a full tile with those below them.
+// repairNodes compares the kept nodes above a full tile with those below them. A tile
+// of a higher level is looked at with the last bundle below it, when all of its nodes
+// were found right: else a damaged one would spoil the good one above.
 func (p *Publisher) repairNodes(v *state.View, first uint64, size uint64) error {
 	for level := uint(0); ; level += proof.TileHeight {
 		at := first >> level
-		if at%proof.TileWidth != 0 || at+proof.TileWidth > size>>level {
-			return nil // looked at with another bundle, or not full yet
+		if level > 0 {
+			if at%proof.TileWidth != proof.TileWidth-1 {
+				return nil
+			}
+			at -= proof.TileWidth - 1
+		}
+		if at+proof.TileWidth > size>>level {
+			return nil // not full yet
 		}
 		below, err := v.Nodes(level, at, proof.TileWidth)
 		if err != nil {
@@ -424,6 +437,7 @@ func (p *Publisher) repairNodes(v *state.View, first uint64, size uint64) error 
 			return err
 		}
 		p.countRepair("node", at/proof.TileWidth)
+		return p.scrubAgain(first)
 	}
 }
 
