@@ -3,10 +3,13 @@ package publish
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"carbonledger/state"
@@ -27,6 +30,20 @@ func logOf(t *testing.T, blocks int) *state.Ledger {
 	f := tx.Founding{
 		LogOrigin: "log.test/chain", LogKey: key.Public().Key, ChainID: "damage-test", ProtocolVersion: 1, Start: tx.Day(20240102).Start(),
 		Hash: sha256.Sum256([]byte("genesis of the damage")),
+	}
+	for _, name := range []string{"n1", "n2", "n3"} {
+		sum := sha256.Sum256([]byte(name))
+		node, err := tx.NewPrivateKey(tx.Ed25519, sum[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cosign, err := tx.NewPrivateKey(tx.Ed25519, append(sum[1:], 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Validators = append(f.Validators, tx.Validator{
+			Name: name, Site: "Wuhan", Address: "/ip4/127.0.0.1/tcp/1", Voter: true, IncarnationSha256: sum[:], NodeKey: node.Public().Key, CosignKey: cosign.Public().Key,
+		})
 	}
 	for i, p := range []tx.OpenAccount{{Id: "ministry", Role: tx.Ministry}, {Id: "registry", Role: tx.Registry}} {
 		for k := range byte(2) {
@@ -171,4 +188,46 @@ func TestNodesFromBelow(t *testing.T) {
 			t.Errorf("node %d of level %d: the root is %x after a pass, want %x: %v", node.index, node.level, root, want, err)
 		}
 	}
+}
+
+// silent is a network in which nobody answers; dialled gets each attempt.
+type silent struct{ dialled chan time.Time }
+
+func (silent) Listen(string) (net.Listener, error) { return nil, errors.ErrUnsupported }
+
+func (s silent) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	select {
+	case s.dialled <- time.Now():
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestRepairIsTriedAgain: the scrub rests after what it has read, not after what it
+// waited for: a damage is looked at again soon.
+func TestRepairIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := logOf(t, 299)
+		v := viewOf(t, l)
+		root, err := proof.Root(v.LogSize(), v.Nodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.RepairNode(0, 7, proof.Hash{}); err != nil {
+			t.Fatal(err)
+		}
+		p, peers := publisherOf(t, l), silent{make(chan time.Time)}
+		p.c.Network, p.c.Timing = peers, Timing{Ask: 2 * time.Second, Scrub: time.Second, State: time.Hour}
+		p.newest.Checkpoint = proof.Checkpoint{Origin: p.c.Origin, Size: v.LogSize(), Root: root}
+		p.work.Go(p.scrub)
+		defer p.work.Wait()
+		defer p.cancel()
+		first := <-peers.dialled
+		<-peers.dialled // the other peer
+		if again := (<-peers.dialled).Sub(first); again != 2*p.c.Timing.Ask+p.c.Timing.Scrub {
+			t.Errorf("a damage is looked at again after %v", again)
+		}
+	})
 }

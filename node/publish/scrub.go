@@ -99,7 +99,7 @@ const scrubShare = 49
 
 // scrub re-reads the log in the background, bundle by bundle, for ever.
 func (p *Publisher) scrub() {
-	next, checked, pause := uint64(0), time.Time{}, p.c.Timing.Scrub
+	next, repaired, checked, pause := uint64(0), uint64(0), time.Time{}, p.c.Timing.Scrub
 	for {
 		select {
 		case <-p.ctx.Done():
@@ -137,7 +137,10 @@ func (p *Publisher) scrub() {
 		}
 		pause = max(p.c.Timing.Scrub, scrubShare*time.Since(began))
 		p.mu.Lock()
-		p.scrubbed = next
+		if err != nil || p.repaired != repaired { // it waited for peers or the archive
+			pause = p.c.Timing.Scrub
+		}
+		p.scrubbed, repaired = next, p.repaired
 		p.mu.Unlock()
 	}
 }
