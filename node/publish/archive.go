@@ -148,7 +148,7 @@ func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (first,
 	}
 	c, _, err := policy.Open(signed)
 	if err != nil {
-		return 0, 0, fmt.Errorf("the archive's checkpoint does not count: %w", err)
+		return 0, 0, fmt.Errorf("the archive's checkpoint does not count by the validators of today: bring it up to a newer day (\"carbonledger archive\"): %w", err)
 	}
 	if c.Size > v.LogSize() {
 		return 0, 0, nil // this node is behind
