@@ -1,7 +1,6 @@
-// Package durable writes files that a crash or a power cut leaves whole: a new one is
-// there with all of its content or not at all, and one that is replaced is the old or
-// the new one. When a function has returned without an error, what it wrote is on the
-// disk.
+// Package durable writes files that a crash or a power cut leaves whole: one that is
+// replaced is the old or the new one. When a function has returned without an error,
+// what it wrote is on the disk; before that a crash can leave a new file cut short.
 package durable
 
 import (
