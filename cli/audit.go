@@ -17,6 +17,7 @@ import (
 
 	"carbonledger/node/audit"
 	"carbonledger/node/export"
+	"carbonledger/tx"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -138,19 +139,21 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 	return all, nil
 }
 
+// given is what an audit takes for given, and the logs that it looks at.
+func (a *auditing) given(g *globals, args []string) (f tx.Founding, p *proof.Policy, logs []audit.Log, err error) {
+	if f, err = g.founding(); err == nil {
+		if p, err = readPolicy(a.policy); err == nil {
+			logs, err = a.logs(g, args)
+		}
+	}
+	return f, p, logs, err
+}
+
 func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
 	if err := checkReportName(a.report); err != nil {
 		return err
 	}
-	f, err := g.founding()
-	if err != nil {
-		return err
-	}
-	policy, err := readPolicy(a.policy)
-	if err != nil {
-		return err
-	}
-	logs, err := a.logs(g, args)
+	f, policy, logs, err := a.given(g, args)
 	if err != nil {
 		return err
 	}

@@ -30,15 +30,7 @@ at the first thing in the archive that is wrong: then no node is made of it.`,
 		Example: `  carbonledger rebuild archive/ --data /var/lib/carbonledger --genesis genesis.toml --policy policy.txt`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := g.founding()
-			if err != nil {
-				return err
-			}
-			policy, err := readPolicy(a.policy)
-			if err != nil {
-				return err
-			}
-			logs, err := a.logs(g, args)
+			f, policy, logs, err := a.given(g, args)
 			if err != nil {
 				return err
 			}

@@ -228,21 +228,28 @@ func TestSignerAhead(t *testing.T) {
 	})
 }
 
+// damagedLeader is a cluster of three with 21 entries, of which n3 leads, has entry 7
+// damaged on its disk, and does not publish yet.
+func damagedLeader(t *testing.T) *logs {
+	l := publishing(t, 3)
+	l.Leader()
+	for i := range 20 {
+		l.pay("n1", fmt.Sprint("p", i))
+	}
+	l.published(21, l.Names...)
+	l.must(l.Nodes["n3"].Ledger().Flush())
+	l.down("n3")
+	flipByte(t, l.Nodes["n3"].FS, binary.BigEndian.AppendUint64([]byte{0x84}, 7))
+	l.Start("n3")
+	l.must(l.Lead("n3"))
+	return l
+}
+
 // TestFlippedByteOnLeader: an entry is damaged on the node that leads then: it
 // repairs itself, and the log goes on.
 func TestFlippedByteOnLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := publishing(t, 3)
-		l.Leader()
-		for i := range 20 {
-			l.pay("n1", fmt.Sprint("p", i))
-		}
-		l.published(21, l.Names...)
-		l.must(l.Nodes["n3"].Ledger().Flush())
-		l.down("n3")
-		flipByte(t, l.Nodes["n3"].FS, binary.BigEndian.AppendUint64([]byte{0x84}, 7))
-		l.Start("n3")
-		l.must(l.Lead("n3"))
+		l := damagedLeader(t)
 		l.publish("n3")
 		l.pay("n1", "more")
 		l.published(22, l.Names...)
@@ -254,17 +261,7 @@ func TestFlippedByteOnLeader(t *testing.T) {
 // and says in its status why as long as that is so.
 func TestUnfitLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := publishing(t, 3)
-		l.Leader()
-		for i := range 20 {
-			l.pay("n1", fmt.Sprint("p", i))
-		}
-		l.published(21, l.Names...)
-		l.must(l.Nodes["n3"].Ledger().Flush())
-		l.down("n3")
-		flipByte(t, l.Nodes["n3"].FS, binary.BigEndian.AppendUint64([]byte{0x84}, 7))
-		l.Start("n3")
-		l.must(l.Lead("n3"))
+		l := damagedLeader(t)
 		l.silence("n1")
 		l.silence("n2")
 		l.publish("n3")
