@@ -88,15 +88,13 @@ func (l *Ledger) DropEntries(to uint64, url string) error {
 // size; false where there is none.
 func (v *View) ClosedDay(size uint64) (tx.Day, bool, error) {
 	for height := v.at.height; height > 0; {
-		e, ok, err := v.EpochAt(height - 1)
+		e, ok, err := v.CloseAt(height - 1)
 		if err != nil || !ok {
 			return 0, false, err
 		}
-		if e.Day != 0 {
-			entry, err := v.RootEntry(e.Height)
-			if err != nil || entry < size {
-				return e.Day, err == nil, err
-			}
+		entry, err := v.RootEntry(e.Height)
+		if err != nil || entry < size {
+			return e.Day, err == nil, err
 		}
 		height = e.Height
 	}

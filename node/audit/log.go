@@ -25,8 +25,8 @@ type Log interface {
 	Get(ctx context.Context, path string) ([]byte, error)
 }
 
-// maxFileBytes bounds a file of a log: a bundle of 256 entries at their longest.
-const maxFileBytes = proof.TileWidth * (1<<16 + 1)
+// maxFileBytes bounds a file of a log: none is longer than a bundle.
+const maxFileBytes = proof.MaxBundleBytes
 
 // Web is a log at a URL.
 type Web struct {

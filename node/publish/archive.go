@@ -22,9 +22,6 @@ const stays = 2048
 // fetchTime bounds the fetch of a file from the archive.
 const fetchTime = time.Minute
 
-// maxBundleBytes bounds a bundle of 256 entries at their longest.
-const maxBundleBytes = proof.TileWidth * (2 + 1<<16)
-
 // validatorHeader is in every answer of a validator's log: that is no archive, since
 // two validators that took each other for one would drop what only the other had.
 const validatorHeader = "Carbonledger-Validator"
@@ -114,7 +111,7 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	}
 	for at := first; at < to; at += proof.TileWidth {
 		t := proof.Tile{Entries: true, Index: at / proof.TileWidth, Width: proof.TileWidth}
-		given, err := p.fetch(client, p.c.Archive, t.Path(), maxBundleBytes)
+		given, err := p.fetch(client, p.c.Archive, t.Path(), proof.MaxBundleBytes)
 		if err != nil {
 			return 0, err
 		}
@@ -283,7 +280,7 @@ func (p *Publisher) archivedBundle(first uint64, width int) ([][]byte, error) {
 		return nil, errors.New("no archive has it")
 	}
 	t := proof.Tile{Entries: true, Index: first / proof.TileWidth, Width: width}
-	b, err := p.fetch(archiveClient(), p.c.Archive, t.Path(), maxBundleBytes)
+	b, err := p.fetch(archiveClient(), p.c.Archive, t.Path(), proof.MaxBundleBytes)
 	if err != nil {
 		return nil, err
 	}

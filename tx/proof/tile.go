@@ -98,6 +98,9 @@ func TilesOf(from, size uint64) (all []Tile) {
 	return all
 }
 
+// MaxBundleBytes bounds a bundle: 256 entries at their longest, each after its length.
+const MaxBundleBytes = TileWidth * (2 + tx.MaxRecordBytes)
+
 // AppendEntry adds an entry to a bundle: its length in 2 bytes, big endian, and
 // its bytes. It must not be longer than 65,535.
 func AppendEntry(bundle, entry []byte) []byte {
