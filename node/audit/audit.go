@@ -221,7 +221,8 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 	if a.report.Since, err = a.size(); err != nil {
 		return err
 	}
-	if head.Size > a.report.Since {
+	// Of a log that holds the founding alone, that entry is read.
+	if head.Size > a.report.Since || a.report.Since == 1 {
 		if err := a.execute(ctx, logs[best], head); err != nil {
 			var d *Difference
 			if errors.As(err, &d) {

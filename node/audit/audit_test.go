@@ -406,6 +406,28 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+// TestFoundingAlone: also the one entry of a log without blocks is read.
+func TestFoundingAlone(t *testing.T) {
+	h := honest(t)
+	h.entries = h.entries[:1]
+	h.note = h.checkpoint("n1", "n2")
+	r, err := run(t, h)
+	must(t, err)
+	if r.Size != 1 || r.Blocks != 0 {
+		t.Errorf("%+v", r)
+	}
+	told := h.clone()
+	told.entries[0] = append(bytes.Clone(h.entries[0]), 0)
+	var d *audit.Difference
+	if _, err := run(t, told); !errors.As(err, &d) || d.Entry != 0 || !strings.Contains(d.What, "the founding by another genesis document") {
+		t.Errorf("the entry altered: %v", err)
+	}
+	told.entries = nil
+	if _, err := run(t, told); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the entry gone: %v", err)
+	}
+}
+
 // TestLogFails: a log that breaks off is an error, never a shorter history that
 // passes.
 func TestLogFails(t *testing.T) {

@@ -375,6 +375,18 @@ func (n *network) audit(nodes []*validator, words ...string) result {
 	return command(n.t, append(args, words...)...)
 }
 
+// awaitAudited waits until the logs of validators are published up to a height.
+func (n *network) awaitAudited(height uint64, nodes []*validator, words ...string) {
+	n.t.Helper()
+	awaitAnswer(n.t, fmt.Sprintf("an audit of height %d", height), func() (any, error) {
+		r := n.audit(nodes, append(words, "--json")...)
+		if at := r.parsed(n.t)["height"].(float64); r.code != 0 || uint64(at) < height {
+			return nil, fmt.Errorf("exit code %d, height %v", r.code, at)
+		}
+		return nil, nil
+	})
+}
+
 // does runs an operation that the ledger must accept.
 func (n *network) does(party string, args ...string) result {
 	n.t.Helper()

@@ -14,13 +14,7 @@ import (
 func (n *network) archive(v *validator, height uint64) (dir string) {
 	n.t.Helper()
 	dir = filepath.Join(n.t.TempDir(), "archive")
-	awaitAnswer(n.t, fmt.Sprintf("an archive of height %d", height), func() (any, error) {
-		r := n.audit([]*validator{v}, "--save", dir, "--json")
-		if at := r.parsed(n.t)["height"].(float64); r.code != 0 || uint64(at) < height {
-			return nil, fmt.Errorf("exit code %d, height %v", r.code, at)
-		}
-		return nil, nil
-	})
+	n.awaitAudited(height, []*validator{v}, "--save", dir)
 	return dir
 }
 
