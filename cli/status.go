@@ -118,6 +118,9 @@ func printStatus(to io.Writer, answers []nodeAnswer, asJSON bool) error {
 		if a.err != nil {
 			continue
 		}
+		if l := &a.status.Log; len(l.ComparedDiffering) > 0 {
+			fmt.Fprintf(to, "%s: the state here at height %d is another one than that of %s\n", a.status.Node, l.ComparedHeight, strings.Join(l.ComparedDiffering, ", "))
+		}
 		if l := &a.status.Log; l.Archive != "" {
 			fmt.Fprintf(to, "%s: entries from %d, older ones at %s\n", a.status.Node, l.EntriesFrom, l.Archive)
 		}
@@ -245,6 +248,9 @@ func addNode(n *record, s *api.StatusResponse) {
 	log.add("scrubbed", s.Log.Scrubbed)
 	log.add("scrub_passed", s.Log.Passed)
 	log.add("repaired", s.Log.Repaired)
+	log.add("state_compared", s.Log.ComparedHeight)
+	log.add("state_alike", list(s.Log.ComparedAlike))
+	log.add("state_differing", list(s.Log.ComparedDiffering))
 	log.add("entries_from", s.Log.EntriesFrom)
 	log.add("archive", s.Log.Archive)
 	log.add("archive_problem", s.Log.ArchiveProblem)

@@ -112,6 +112,7 @@ func (n *Node) logStatus() (s api.LogStatus) {
 	s = api.LogStatus{
 		Size_: p.Size, Cosigned: p.Cosigned, Problem: p.Problem, Scrubbed: p.Scrubbed, Repaired: p.Repaired,
 		EntriesFrom: p.EntriesFrom, Archive: p.Archive, ArchiveProblem: p.ArchiveProblem,
+		ComparedHeight: p.Compared.Height, ComparedAlike: p.Compared.Alike, ComparedDiffering: p.Compared.Differing,
 	}
 	if !p.At.IsZero() {
 		s.Published = tx.Instant(p.At.UnixMilli())

@@ -87,6 +87,7 @@ var (
 	descTrouble   = prometheus.NewDesc("carbonledger_log_trouble", "1 while this node does not cosign, or nothing is published: status says why.", nil, nil)
 	descFrom      = prometheus.NewDesc("carbonledger_log_entries_from", "The first entry of the log that is still here, 0 where all are: older ones are in the archive.", nil, nil)
 	descArchive   = prometheus.NewDesc("carbonledger_archive_trouble", "1 while no entries are dropped because the archive cannot be read or differs: status says why.", nil, nil)
+	descDiffering = prometheus.NewDesc("carbonledger_state_differing", "Validators whose state root was another one than this node's when the scrub last compared them.", nil, nil)
 	descRepaired  = prometheus.NewDesc("carbonledger_log_repaired_total", "Records of the log that this node's disk had damaged and that were repaired: look at the disk.", nil, nil)
 )
 
@@ -94,7 +95,7 @@ func (c statusCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descLeader, descServing, descTerm, descHeight, descIndex, descLag, descReach, descAgrees, descPool,
 		descLog, descLogDisk, descState, descSnap, descSnapAt, descDisk,
-		descSize, descPublished, descTrouble, descFrom, descArchive, descRepaired,
+		descSize, descPublished, descTrouble, descFrom, descArchive, descRepaired, descDiffering,
 	} {
 		to <- d
 	}
@@ -146,6 +147,7 @@ func (c statusCollector) Collect(to chan<- prometheus.Metric) {
 	gauge(descTrouble, one(log.Problem != ""))
 	gauge(descFrom, float64(log.EntriesFrom))
 	gauge(descArchive, one(log.ArchiveProblem != ""))
+	to <- prometheus.MustNewConstMetric(descDiffering, prometheus.GaugeValue, float64(len(log.Compared.Differing)))
 	to <- prometheus.MustNewConstMetric(descRepaired, prometheus.CounterValue, float64(log.Repaired))
 }
 

@@ -233,11 +233,31 @@ func (p *proven) of(e *Epoch, past *Past) (*proof.StateTree, error) {
 	return tree, nil
 }
 
-// tree over the past of an epoch, whose root must be the epoch's.
-func (p *Past) tree(e *Epoch) (*proof.StateTree, error) {
+// StateRoot is the root of the state that the block of a height left, also where
+// that block left none in the log: replicas compare it. It reads the whole state.
+func (v *View) StateRoot(height uint64) (proof.Hash, error) {
+	p, err := v.At(height)
+	if err != nil {
+		return proof.Hash{}, err
+	}
+	tree, err := p.build()
+	if err != nil {
+		return proof.Hash{}, err
+	}
+	return tree.Root(), nil
+}
+
+// build makes the tree over the past.
+func (p *Past) build() (*proof.StateTree, error) {
 	var scanErr error
 	tree, err := proof.BuildStateTree(p.chosen(&scanErr))
-	if err = errors.Join(scanErr, err); err != nil {
+	return tree, errors.Join(scanErr, err)
+}
+
+// tree over the past of an epoch, whose root must be the epoch's.
+func (p *Past) tree(e *Epoch) (*proof.StateTree, error) {
+	tree, err := p.build()
+	if err != nil {
 		return nil, err
 	}
 	if root := tree.Root(); root != e.Root {

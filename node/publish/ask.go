@@ -25,6 +25,8 @@ type question struct {
 	Checkpoint []byte `json:"checkpoint,omitempty"`
 	// Entry asks for the bytes of an entry, which the asker has damaged.
 	Entry *uint64 `json:"entry,omitempty"`
+	// StateRoot asks for the root of the state that the block of a height left.
+	StateRoot *uint64 `json:"state_root,omitempty"`
 }
 
 type claim struct {
@@ -38,6 +40,8 @@ type answer struct {
 	Last *claim `json:"last,omitempty"`
 	// Entry is an entry's bytes.
 	Entry []byte `json:"entry,omitempty"`
+	// StateRoot is a root.
+	StateRoot []byte `json:"state_root,omitempty"`
 	// Refused says why there is nothing.
 	Refused string `json:"refused,omitempty"`
 }
@@ -50,9 +54,13 @@ const (
 	lateness = time.Second
 )
 
-// ask puts one question to a peer.
-func (p *Publisher) ask(ctx context.Context, to string, q question) (a answer, err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.c.Timing.Ask)
+// ask puts one question to a peer, askPatiently one that takes it longer.
+func (p *Publisher) ask(ctx context.Context, to string, q question) (answer, error) {
+	return p.askPatiently(ctx, to, q, p.c.Timing.Ask)
+}
+
+func (p *Publisher) askPatiently(ctx context.Context, to string, q question, patience time.Duration) (a answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := p.c.Network.Dial(ctx, to, streamName)
 	if err != nil {
@@ -96,6 +104,9 @@ func (p *Publisher) answerOne(conn net.Conn) {
 	if err := json.NewDecoder(io.LimitReader(conn, maxQuestionBytes)).Decode(&q); err != nil {
 		return
 	}
+	if q.StateRoot != nil {
+		_ = conn.SetDeadline(time.Now().Add(rootPatience))
+	}
 	_ = json.NewEncoder(conn).Encode(p.answer(q))
 }
 
@@ -115,6 +126,11 @@ func (p *Publisher) answer(q question) (a answer) {
 		p.take(q.Checkpoint)
 	case q.Entry != nil:
 		a.Entry, err = p.entry(*q.Entry)
+	case q.StateRoot != nil:
+		var root proof.Hash
+		if root, err = p.stateRoot(*q.StateRoot); err == nil {
+			a.StateRoot = root[:]
+		}
 	default:
 		err = errors.New("publish: a question that this program does not know")
 	}

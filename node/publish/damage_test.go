@@ -79,7 +79,7 @@ func logOf(t *testing.T, blocks int) *state.Ledger {
 func publisherOf(t *testing.T, l *state.Ledger) *Publisher {
 	p := &Publisher{alarm: make(chan struct{}, 1), c: Config{
 		Name: "n1", Origin: "log.test/chain", Evidence: t.TempDir(), Ledger: func() *state.Ledger { return l },
-		Fail: func(err error) { t.Error(err) }, Unfit: func(string) {}, Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Fail: func(err error) { t.Error(err) }, Unfit: func(string) {}, Agreed: func() (uint64, bool) { return 0, false }, Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}}
 	p.ctx, p.cancel = context.WithCancel(t.Context())
 	return p

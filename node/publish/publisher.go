@@ -89,6 +89,8 @@ type Publisher struct {
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
 
+	roots stateRoots
+
 	mu sync.Mutex
 	// newest is the published checkpoint, and waiting one whose entries are not
 	// all here yet.
@@ -102,6 +104,8 @@ type Publisher struct {
 	scrubbed uint64
 	// passed is when the last whole pass of the scrub ended.
 	passed time.Time
+	// compared is what the scrub found when it last asked the peers for their state.
+	compared Comparison
 	// archiveProblem is why nothing is dropped.
 	archiveProblem string
 	// sizes that the witnesses have, by URL.
@@ -165,6 +169,8 @@ type Status struct {
 	// from peers or made again.
 	Scrubbed, Repaired uint64
 	Passed             time.Time
+	// Compared is the last comparison of the state with the peers'.
+	Compared Comparison
 	// EntriesFrom is the first entry that is still here, Archive the URL of the log
 	// with those before, and ArchiveProblem why no more are dropped.
 	EntriesFrom             uint64
@@ -178,7 +184,7 @@ func (p *Publisher) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Status{EntriesFrom: first, Archive: url, ArchiveProblem: p.archiveProblem,
-		Size: p.newest.Size, At: p.newest.at, Cosigned: last.Size, Problem: p.problem, Scrubbed: p.scrubbed, Repaired: p.repaired, Passed: p.passed}
+		Size: p.newest.Size, At: p.newest.at, Cosigned: last.Size, Problem: p.problem, Scrubbed: p.scrubbed, Repaired: p.repaired, Passed: p.passed, Compared: p.compared}
 	if p.damage != "" && !p.fork {
 		s.Problem = p.damage
 	}

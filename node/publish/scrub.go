@@ -99,7 +99,8 @@ const scrubShare = 49
 
 // scrub re-reads the log in the background, bundle by bundle, for ever.
 func (p *Publisher) scrub() {
-	next, repaired, checked, pause := uint64(0), uint64(0), time.Time{}, p.c.Timing.Scrub
+	next, repaired, pause := uint64(0), uint64(0), p.c.Timing.Scrub
+	var checked, compared time.Time
 	for {
 		select {
 		case <-p.ctx.Done():
@@ -123,6 +124,9 @@ func (p *Publisher) scrub() {
 			if p.c.Now().Sub(checked) >= p.c.Timing.State {
 				checked = p.c.Now()
 				p.checkState(v)
+			}
+			if p.c.Now().Sub(compared) >= p.c.Timing.State && p.compareState(v) {
+				compared = p.c.Now()
 			}
 			p.setDamage("") // else the pass would not have come to its end
 			next = 0        // a pass ends with the newest entry, the last tile need not be full
@@ -223,7 +227,7 @@ func (p *Publisher) scrubBundle(v *state.View, first, size uint64) error {
 
 // checkState reads every record of the store, and with it the checksums of the
 // disk, compares balances and the like with their past, and that with the root of
-// the newest day.
+// the newest epoch.
 func (p *Publisher) checkState(v *state.View) {
 	err := p.c.Ledger().Scrub()
 	if errors.Is(err, state.ErrClosed) {
@@ -233,9 +237,13 @@ func (p *Publisher) checkState(v *state.View) {
 		err = v.CheckState()
 	}
 	if err != nil {
-		p.trouble("the state here is damaged: " + err.Error())
-		p.c.Fail(stateDamage(err))
+		p.stateDamaged(err)
 	}
+}
+
+func (p *Publisher) stateDamaged(err error) {
+	p.trouble("the state here is damaged: " + err.Error())
+	p.c.Fail(stateDamage(err))
 }
 
 // stateDamage says what helps: state is made anew, not mended.

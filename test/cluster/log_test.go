@@ -292,6 +292,8 @@ func TestFlippedByte(t *testing.T) {
 		{"the newest leaf", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte{0x84}, 300) }, nil},
 		{"an account", func(tx.ID) []byte { return []byte("\x02hunan") }, []string{"is not the one that was written last"}},
 		// The next deposit shows it, or the scrub.
+		// Only the others' state shows it.
+		{"an account and its past", func(tx.ID) []byte { return []byte("\x02hunan") }, []string{"of 5 voters"}},
 		{"a balance", func(tx.ID) []byte { return []byte("\x07e0") }, []string{"differs from a majority", "is not the one that was written last"}},
 		{"a receipt", func(id tx.ID) []byte { return append([]byte{0x05}, id[:]...) }, []string{"is not the one of its entry"}},
 		{"a reference", func(tx.ID) []byte { return []byte("\x04bank\x00p7") }, []string{"does not lead to its transaction"}},
@@ -309,7 +311,12 @@ func TestFlippedByte(t *testing.T) {
 				l.published(301, l.Names...)
 				l.must(l.Nodes["n5"].Ledger().Flush())
 				l.down("n5")
-				flipByte(t, l.Nodes["n5"].FS, test.key(tx.ID(receipts[6].Id)))
+				key := test.key(tx.ID(receipts[6].Id))
+				flipByte(t, l.Nodes["n5"].FS, key)
+				if strings.HasSuffix(test.what, "its past") {
+					past := binary.BigEndian.AppendUint16([]byte{0x88}, uint16(len(key)))
+					flipByte(t, l.Nodes["n5"].FS, binary.BigEndian.AppendUint64(append(past, key...), 0))
+				}
 				l.up("n5")
 				rest := l.Names[:4]
 				l.pay("n1", "more")
@@ -324,6 +331,13 @@ func TestFlippedByte(t *testing.T) {
 				l.awaitLog("n5", "found", func(publish.Status) bool { return l.stopped("n5") != nil })
 				if err := l.stopped("n5"); !slices.ContainsFunc(test.stops, func(s string) bool { return strings.Contains(err.Error(), s) }) {
 					t.Errorf("the node was stopped, because %v", err)
+				}
+				if strings.HasSuffix(test.what, "its past") {
+					l.silence("n1")
+					l.publish("n1") // it compares at once, not after a while
+					l.awaitLog("n1", "knows the one that differs", func(s publish.Status) bool {
+						return slices.Equal(s.Compared.Differing, []string{"n5"}) && slices.Equal(s.Compared.Alike, []string{"n2", "n3", "n4"}) && s.Problem == ""
+					})
 				}
 				l.pay("n1", "most")
 				l.published(303, rest...)
