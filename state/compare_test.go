@@ -287,3 +287,35 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 }
+
+// TestDescribeTexts: a record reads in one line of characters that show; keys, hashes
+// and damaged texts are in hexadecimal.
+func TestDescribeTexts(t *testing.T) {
+	party := func(name string) []byte {
+		b, err := (&tx.Party{Id: "plant", Name: name, Keys: []tx.KeyRecord{{Key: tx.PublicKey{Scheme: tx.SM2, Key: append([]byte{2}, bytes.Repeat([]byte{0xe4}, 32)...)}}}}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	const key = "02e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4e4"
+	for name, want := range map[string]string{
+		"上海电力　有限公司 𠮷":                 `"上海电力　有限公司 𠮷"`,
+		"Plant № 1, café":             `"Plant № 1, café"`,
+		"a \"b\" \\c\\303":            `"a \"b\" \\c\\303"`,
+		"a\n\tb\r\x00":                `"a\u000a\u0009b\u000d\u0000"`,
+		"\x1b[2J上\u202e海\u200b\u0085": `"\u001b[2J上\u202e海\u200b\u0085"`,
+		"a\U000e0041\u2028b":          `"a\U000e0041\u2028b"`,
+		"上\xff":                       "e4b88aff",
+	} {
+		what, parts, text := state.Describe([]byte("\x02plant"), party(name))
+		if what != "party" || parts != "plant" || !strings.Contains(text, "name:"+want+" ") || !strings.Contains(text, "key:"+key+" ") || strings.Contains(text, `\344`) {
+			t.Errorf("%q reads %s", name, text)
+		}
+		for _, r := range text {
+			if !tx.Shows(r) {
+				t.Errorf("%q reads %s, of which %U does not show", name, text, r)
+			}
+		}
+	}
+}

@@ -3,7 +3,9 @@ package state
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"carbonledger/tx"
 )
@@ -83,8 +85,8 @@ var forms = map[byte]form{
 }
 
 // Describe says for people what a record is: the range's name, the parts of its
-// key, and its value. What does not read as it should, because it is damaged, is
-// in hexadecimal. No value is none.
+// key, and its value, in one line of characters that show. What does not read as it
+// should, because it is damaged, is in hexadecimal. No value is none.
 func Describe(key, value []byte) (name, parts, text string) {
 	if len(key) == 0 {
 		return "nothing", "", "none"
@@ -125,7 +127,11 @@ func (f *form) key(b []byte) string {
 		}
 		all, b = append(all, text), b[n:]
 	}
-	return strings.Join(all, " ")
+	text := strings.Join(all, " ")
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !tx.Shows(r) }) {
+		return whole
+	}
+	return text
 }
 
 func (f *form) value(b []byte) string {
@@ -134,7 +140,7 @@ func (f *form) value(b []byte) string {
 	}
 	if f.message != nil {
 		if m := f.message(); m.Unmarshal(b) == nil {
-			return strings.TrimRight(fmt.Sprint(m), " ")
+			return readable(strings.TrimRight(fmt.Sprint(m), " "))
 		}
 	}
 	names := strings.Split(f.numbers, " ")
@@ -145,4 +151,43 @@ func (f *form) value(b []byte) string {
 		names[i] = fmt.Sprintf("%s=%d", name, int64(binary.BigEndian.Uint64(b[8*i:])))
 	}
 	return strings.Join(names, " ")
+}
+
+// readable shows the quoted texts of protobuf's text form, which escapes all but
+// ASCII, as they read. What is not UTF-8, keys and hashes, is in hexadecimal without
+// quotes, and what does not show is escaped.
+func readable(message string) string {
+	var out strings.Builder
+	for {
+		before, _, found := strings.Cut(message, `"`)
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		message = message[len(before):]
+		quoted, err := strconv.QuotedPrefix(message)
+		text, unquoted := strconv.Unquote(quoted)
+		if err != nil || unquoted != nil {
+			return out.String() + fmt.Sprintf("%x", message)
+		}
+		message = message[len(quoted):]
+		if !utf8.ValidString(text) {
+			fmt.Fprintf(&out, "%x", text)
+			continue
+		}
+		out.WriteByte('"')
+		for _, r := range text {
+			switch {
+			case r == '"' || r == '\\':
+				out.WriteString(`\` + string(r))
+			case tx.Shows(r):
+				out.WriteRune(r)
+			case r > 0xffff:
+				fmt.Fprintf(&out, `\U%08x`, r)
+			default:
+				fmt.Fprintf(&out, `\u%04x`, r)
+			}
+		}
+		out.WriteByte('"')
+	}
 }

@@ -141,22 +141,30 @@ func text(all ...string) bool {
 	return true
 }
 
-// shows accepts UTF-8 without control characters, line and paragraph separators,
-// and the invisible ones that change how their neighbours show: what is signed
-// must read as it is. Which ones these are is written down in hidden, because a
-// replica that another Go release built must not think otherwise.
+// shows accepts UTF-8 whose characters all show: what is signed must read as it is.
 func shows(s string) bool {
 	for _, r := range s {
-		if r >= ' ' && r <= '~' {
-			continue
-		}
-		for _, of := range hidden {
-			if r >= of[0] && r <= of[1] {
-				return false
-			}
+		if !Shows(r) {
+			return false
 		}
 	}
 	return utf8.ValidString(s)
+}
+
+// Shows is false for control characters, line and paragraph separators, and the
+// invisible ones that change how their neighbours show. Which ones these are is
+// written down in hidden, because a replica that another Go release built must not
+// think otherwise.
+func Shows(r rune) bool {
+	if r >= ' ' && r <= '~' {
+		return true
+	}
+	for _, of := range hidden {
+		if r >= of[0] && r <= of[1] {
+			return false
+		}
+	}
+	return true
 }
 
 // DecodeOpeningPage reads the bytes of a BringForwardPage, in their one

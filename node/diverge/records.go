@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"carbonledger/node/api"
 	"carbonledger/state"
@@ -133,12 +131,5 @@ func (f *finder) walk(ctx context.Context, exact bool, wanted [2][]uint32) (keys
 	return keys, nil
 }
 
-// Describe says for people what a record is: see state.Describe. A key with texts
-// that do not show, of a replica that is damaged or lies, is in hexadecimal.
-func Describe(key, value []byte) (name, parts, text string) {
-	name, parts, text = state.Describe(key, value)
-	if !utf8.ValidString(parts) || strings.ContainsFunc(parts, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		parts = fmt.Sprintf("%x", key[1:])
-	}
-	return name, parts, text
-}
+// Describe says for people what a record is: see state.Describe.
+func Describe(key, value []byte) (name, parts, text string) { return state.Describe(key, value) }
