@@ -242,7 +242,11 @@ func addReport(r *record, a *audit.Report) {
 		r.add("evidence", a.Evidence)
 	}
 	r.add("rejections", reasons)
-	r.add("conservation", conservationRecord(&a.Conservation))
+	if a.Conservation == nil {
+		r.add("conservation", missing("not added up: the audit ended before"))
+		return
+	}
+	r.add("conservation", conservationRecord(a.Conservation))
 }
 
 // cosigners names those of a checkpoint.

@@ -216,13 +216,15 @@ func newReportPage(r record, script bool) *reportPage {
 			continue
 		}
 		out := reportSection{Title: s.title, Note: s.note}
-		scalars := record{}
+		scalars, absent := record{}, false
 		for _, name := range s.names {
 			v, ok := value[name]
 			if !ok {
 				continue
 			}
 			switch v.(type) {
+			case missing:
+				out.Note, absent = s.missing, true
 			case record, []record, verbatim:
 				out.Parts = append(out.Parts, reportParts(name, v)...)
 			default:
@@ -232,7 +234,7 @@ func newReportPage(r record, script bool) *reportPage {
 		if len(scalars.names) > 0 {
 			out.Parts = append(reportParts(s.id, scalars), out.Parts...)
 		}
-		if len(out.Parts) > 0 {
+		if len(out.Parts) > 0 || absent {
 			p.Sections = append(p.Sections, out)
 		}
 	}

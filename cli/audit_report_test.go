@@ -127,7 +127,7 @@ func requireFigures(t *testing.T, page string, said map[string]any) {
 		if all, ok := v.([]any); ok && len(all) == 0 || v == "" || name == "cosigned_by" || name == "proves" || name == "verdict" {
 			continue
 		}
-		if seen[name] == 0 && !(said["verdict"] == "failed" && (name == "conservation" || name == "epochs")) {
+		if seen[name] == 0 && v != nil && !(said["verdict"] == "failed" && name == "epochs") {
 			t.Errorf("the page does not show %s, %v", name, v)
 		}
 	}
@@ -243,7 +243,8 @@ func TestReport(t *testing.T) {
 		t.Errorf("the failure is %q in the page, %q in JSON", failure, said["failure"])
 	}
 	requireShown(t, shownIn(t, page), "审计未通过", "FAILED", "The first difference")
-	refuseShown(t, shownIn(t, page), "PASSED", "|State roots|", "守恒")
+	refuseShown(t, shownIn(t, page), "PASSED", "|State roots|")
+	s.notAddedUp(page, said, words)
 
 	// A checkpoint that does not count is a verdict; a log that is not there is none.
 	if err := os.WriteFile(filepath.Join(copied, proof.CheckpointPath), note[:strings.LastIndexByte(strings.TrimSpace(string(note)), '\n')+1], 0o600); err != nil {
@@ -297,6 +298,22 @@ func (s *solo) lie(dir string, change func(*tx.OutcomeRecord)) {
 		s.t.Fatal(err)
 	}
 	s.sign(dir, proof.Checkpoint{Origin: "carbonledger.test/script-test", Size: tree.Size(), Root: tree.Root()})
+}
+
+// notAddedUp: an audit that ended before it added up the accounts shows no sums of
+// them, and says so.
+func (s *solo) notAddedUp(page string, said map[string]any, words []string) {
+	s.t.Helper()
+	if v, ok := said["conservation"]; !ok || v != nil {
+		s.t.Errorf("conservation in JSON: %v", v)
+	}
+	shown := shownIn(s.t, page)
+	requireShown(s.t, shown, "守恒", "The audit ended before the accounts were added up: nothing is said of conservation.")
+	refuseShown(s.t, shown, "All accounts of the auditor's own ledger added up", "Money (yuan)", "What does not add up")
+	r := run(words...)
+	if !strings.Contains(r.out, "not added up: the audit ended before\n") || strings.Contains(r.out, "money yuan") {
+		s.t.Errorf("the audit prints\n%s", r.out)
+	}
 }
 
 // sign writes a checkpoint as the network's one validator does.

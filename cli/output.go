@@ -61,6 +61,8 @@ func plain(v any) any {
 			return ""
 		}
 		return tx.Fen(v).String()
+	case missing:
+		return nil
 	case fmt.Stringer:
 		return v.String()
 	}
@@ -77,6 +79,8 @@ func cell(v any) string {
 		return grouped(int64(v))
 	case tx.Fen:
 		return strings.TrimSuffix(yuan(v), " yuan")
+	case missing:
+		return string(v)
 	}
 	return orDash(field(v))
 }
@@ -180,6 +184,9 @@ func (r record) deep() bool {
 
 // verbatim is a text of several lines, each ended, that people copy.
 type verbatim string
+
+// missing says to people why there is no value; in JSON it is null.
+type missing string
 
 // lines are texts that people read one below the other.
 type lines []string

@@ -68,7 +68,8 @@ type Report struct {
 	Signatures   uint64
 	Accepted     uint64
 	Rejected     []ReasonCount
-	Conservation tx.Conservation
+	// Conservation is nil where the audit ended before the accounts were added up.
+	Conservation *tx.Conservation
 	// Epochs are those of the whole ledger, in order of height.
 	Epochs []Epoch
 	// Log is the one that was audited, Checkpoint its signed note, and Cosigned
@@ -342,7 +343,7 @@ func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) 
 	if err != nil {
 		return fmt.Errorf("audit: add up the accounts: %w", err)
 	}
-	a.report.Conservation = c
+	a.report.Conservation = &c
 	if len(c.Breaks) > 0 {
 		d := &Difference{Entry: v.LogSize() - 1, Height: c.Height, Transaction: -1, What: "the accounts do not add up: " + c.Breaks[0]}
 		return errors.Join(d, a.evidence(heads))
