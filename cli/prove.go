@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -20,6 +21,7 @@ import (
 type when struct {
 	height uint64
 	time   tx.Instant
+	flag   string
 }
 
 // parseWhen reads a height such as 4711, or a day such as 2025-06-30.
@@ -28,13 +30,28 @@ func parseWhen(flag, s string) (w when, err error) {
 		return w, nil
 	}
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil && n > 0 {
-		return when{height: n}, nil
+		return when{height: n, flag: flag}, nil
 	}
 	day, err := tx.ParseDay(s)
 	if err != nil {
 		return w, usage(fmt.Errorf("--%s %q: use a height such as 4711, or a day such as 2025-06-30, of which the end counts", flag, s))
 	}
-	return when{time: day.Next().Start() - 1}, nil
+	return when{time: day.Next().Start() - 1, flag: flag}, nil
+}
+
+// sure refuses a height that the ledger has not reached and whose digits are a day:
+// it is almost surely one. Only a node knows how high the ledger is.
+func (w when) sure(ctx context.Context, c *api.Client) error {
+	day := tx.Day(min(w.height, math.MaxInt32))
+	if day < 1000_01_01 || !day.Valid() { // of fewer digits than a day is written with
+		return nil
+	}
+	s, err := c.Status(ctx, &api.StatusRequest{})
+	if err != nil || w.height <= s.Head.Height {
+		return err
+	}
+	return usage(fmt.Errorf("--%[1]s %[2]d is a height, which the ledger has not reached (it is at height %[3]d), or the day %[4]s without its hyphens: for the day write --%[1]s %[4]s",
+		w.flag, w.height, s.Head.Height, day))
 }
 
 func newProveCommand(g *globals) *cobra.Command {
@@ -67,6 +84,9 @@ proof shows the records beside it.`,
 				return err
 			}
 			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
+				if err := w.sure(ctx, c); err != nil {
+					return err
+				}
 				got, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: args[0], Instrument: args[1], AtHeight: w.height, AtTime: w.time})
 				if err != nil {
 					return err
@@ -202,6 +222,11 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 }
 
 func fetchStatement(ctx context.Context, c *api.Client, party string, from, to when) (*proof.StatementFile, error) {
+	for _, w := range []when{from, to} {
+		if err := w.sure(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	s := &proof.StatementFile{Party: party}
 	end, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: party, AtHeight: to.height, AtTime: to.time})
 	if err != nil {

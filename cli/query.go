@@ -212,6 +212,9 @@ func (q *querying) holdings() *cobra.Command {
 		if err != nil {
 			return api.Page{}, err
 		}
+		if err := w.sure(ctx, c); err != nil {
+			return api.Page{}, err
+		}
 		out, err := c.ListHoldings(ctx, &api.ListHoldingsRequest{Party: optional(args, 0), Instrument: instrument, Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight, AtHeight: w.height, AtTime: w.time})
 		if err != nil {
 			return api.Page{}, err
@@ -231,6 +234,9 @@ func (q *querying) money() *cobra.Command {
 	return q.list(cmd, named, "money", columns, true, func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error) {
 		w, err := parseWhen("at", at)
 		if err != nil {
+			return api.Page{}, err
+		}
+		if err := w.sure(ctx, c); err != nil {
 			return api.Page{}, err
 		}
 		out, err := c.ListMoney(ctx, &api.ListMoneyRequest{Party: optional(args, 0), Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight, AtHeight: w.height, AtTime: w.time})

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -185,6 +186,35 @@ func TestQueryRefuses(t *testing.T) {
 	mustFail(t, exitFailed, "may read only its own", s.as("entity-1", "query", "holdings")...)
 	s.does("bank", "deposit", "--to", "entity-1", "--yuan", "1")
 	mustFail(t, exitFailed, "may not read blocks", s.as("entity-1", "query", "block", "1")...)
+}
+
+// TestAtADayWithoutHyphens: a height that the ledger has not reached, and that reads as
+// a day, is refused with both readings wherever a height or a day is given.
+func TestAtADayWithoutHyphens(t *testing.T) {
+	s := newSolo(t)
+	s.does("bank", "deposit", "--to", "entity-1", "--yuan", "1")
+	for command, flag := range map[string]string{
+		"query holdings entity-1": "at", "query money entity-1": "at", "prove holding entity-1 CEA22": "at", "statement entity-1": "from", "statement entity-1 ": "to",
+	} {
+		words := func(at string) []string { return s.as("auditor", append(strings.Fields(command), "--"+flag, at)...) }
+		r := run(words("20240131")...)
+		want := fmt.Sprintf("--%[1]s 20240131 is a height, which the ledger has not reached (it is at height 1), or the day 2024-01-31 without its hyphens: for the day write --%[1]s 2024-01-31\n", flag)
+		if r.code != exitUsage || !strings.Contains(r.err, want) {
+			t.Errorf("%s: %+v, want %q", command, r, want)
+		}
+		for _, at := range []string{"20240230", "9999999", "202401310"} { // which are no day
+			want := "at_height: " + at + " is above this node's height 1"
+			if flag == "from" {
+				continue // the end is looked for first
+			}
+			if r := run(words(at)...); r.code != exitFailed || !strings.Contains(r.err, want) {
+				t.Errorf("%s --%s %s: %+v, want %q", command, flag, at, r, want)
+			}
+		}
+	}
+	for _, at := range []string{"1", "2024-01-31"} {
+		mustRun(t, s.as("auditor", "query", "money", "entity-1", "--at", at)...)
+	}
 }
 
 func TestStatus(t *testing.T) {
