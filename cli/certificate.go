@@ -60,8 +60,12 @@ and signatures are compared with the transactions too.`,
 			if err != nil {
 				return fmt.Errorf("no certificate: %w", err)
 			}
+			check, err := g.outcomes(made.main.proven.Checkpoint.Origin)
+			if err != nil {
+				return fmt.Errorf("no certificate: %w", err)
+			}
 			for _, proven := range made.proven() {
-				if err := g.checkOutcome(proven); err != nil {
+				if err := check(proven.Record); err != nil {
 					return fmt.Errorf("no certificate: %w", err)
 				}
 			}

@@ -132,8 +132,12 @@ that is wrong.`,
 			if err := sameTransaction(all[0].Record, transaction); err != nil {
 				return err
 			}
+			check, err := g.outcomes(all[0].Checkpoint.Origin)
+			if err != nil {
+				return err
+			}
 			for _, proven := range all {
-				if err := g.checkOutcome(proven); err != nil {
+				if err := check(proven.Record); err != nil {
 					return err
 				}
 			}
@@ -221,53 +225,79 @@ func sameTransaction(r *tx.OutcomeRecord, path string) error {
 	return nil
 }
 
-// checkOutcome compares a record's outcome with the transaction beside it: party,
-// reference, and that it carries out nothing but what it approves; and id, signatures
-// and the ids of what was approved where the genesis document is known, without which
-// nobody can tell what they are over.
-func (g *globals) checkOutcome(p *proof.Proven) error {
-	r := p.Record.Receipt
-	var d *tx.Decoded
-	if r != nil {
-		var err error
-		if d, err = tx.Decode(p.Record.Transaction); err != nil {
-			return fmt.Errorf("the transaction in the record: %w", notRejected(err))
-		}
-		if d.Body.Party != r.Party || d.Body.Reference != r.Reference {
-			return fmt.Errorf("the record has the outcome of %s of %s, its transaction is %s of %s", r.Reference, r.Party, d.Body.Reference, d.Body.Party)
-		}
-		if _, err := doneBy(&d.Body, p.Record.CarriedOut); err != nil {
-			return fmt.Errorf("the record: %w", err)
-		}
-	}
+// outcomes returns how records of a log are checked: an outcome is compared with the
+// transaction beside it, in party, reference, and that it carries out nothing but what
+// it approves; and id, signatures and the ids of what was approved where the genesis
+// document is known, without which nobody can tell what they are over.
+func (g *globals) outcomes(origin string) (func(*tx.OutcomeRecord) error, error) {
 	if g.genesis == "" {
-		return nil
+		return func(r *tx.OutcomeRecord) error {
+			_, err := ofTransaction(r)
+			return err
+		}, nil
 	}
 	f, err := g.founding()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if f.LogOrigin != p.Checkpoint.Origin {
-		return fmt.Errorf("the receipt is of the log %q, the genesis document names %q", p.Checkpoint.Origin, f.LogOrigin)
+	if f.LogOrigin != origin {
+		return nil, fmt.Errorf("the log is %q, the genesis document names %q", origin, f.LogOrigin)
 	}
+	verifier := tx.NewVerifier(f.Hash)
+	return func(r *tx.OutcomeRecord) error {
+		d, err := ofTransaction(r)
+		if err != nil || d == nil {
+			return err
+		}
+		return signedBy(verifier, f.Hash, r, d)
+	}, nil
+}
+
+// ofTransaction compares an outcome with the transaction beside it, and returns that;
+// nil where a record has none.
+func ofTransaction(record *tx.OutcomeRecord) (*tx.Decoded, error) {
+	r := record.Receipt
 	if r == nil {
-		return nil
+		return nil, nil
 	}
-	v, err := tx.NewVerifier(f.Hash).Verify(p.Record.Transaction)
+	d, err := tx.Decode(record.Transaction)
+	if err != nil {
+		return nil, fmt.Errorf("the transaction in the record: %w", notRejected(err))
+	}
+	if d.Body.Party != r.Party || d.Body.Reference != r.Reference {
+		return nil, fmt.Errorf("the record has the outcome of %s of %s, its transaction is %s of %s", r.Reference, r.Party, d.Body.Reference, d.Body.Party)
+	}
+	if _, err := doneBy(&d.Body, record.CarriedOut); err != nil {
+		return nil, fmt.Errorf("the record: %w", err)
+	}
+	return d, nil
+}
+
+// signedBy checks ids and signatures.
+func signedBy(verifier *tx.Verifier, genesis tx.Domain, r *tx.OutcomeRecord, d *tx.Decoded) error {
+	v, err := verifier.Verify(r.Transaction)
 	if err != nil {
 		return fmt.Errorf("the transaction's signatures: %w", notRejected(err))
 	}
-	if id := v.ID(); string(id[:]) != string(r.Id) {
-		return fmt.Errorf("the receipt speaks of transaction %x, its bytes are %s by this genesis document", r.Id, id)
+	if id := v.ID(); string(id[:]) != string(r.Receipt.Id) {
+		return fmt.Errorf("the receipt speaks of transaction %x, its bytes are %s by this genesis document", r.Receipt.Id, id)
 	}
-	for i := range p.Record.CarriedOut {
-		c := &p.Record.CarriedOut[i]
+	for i := range r.CarriedOut {
+		c := &r.CarriedOut[i]
 		approved := d.Body.Operations[c.Operation].GetApprove().Prepared
-		if id := c.ID(f.Hash); string(id[:]) != string(approved) {
+		if id := c.ID(genesis); string(id[:]) != string(approved) {
 			return fmt.Errorf("the record carries out the transaction %s, its operation %d approves %x", id, c.Operation+1, approved)
 		}
 	}
 	return nil
+}
+
+// signaturesChecked says whether outcomes had what it takes to check them.
+func (g *globals) signaturesChecked() string {
+	if g.genesis == "" {
+		return "not checked: give --genesis"
+	}
+	return "checked"
 }
 
 func printProven(cmd *cobra.Command, g *globals, index uint64, p *proof.Proven) error {
@@ -286,11 +316,7 @@ func printProven(cmd *cobra.Command, g *globals, index uint64, p *proof.Proven) 
 		out.add("record", "a block without transactions")
 		return out.print(cmd.OutOrStdout(), g.json)
 	}
-	checked := "checked"
-	if g.genesis == "" {
-		checked = "not checked: give --genesis"
-	}
-	out.add("id_and_signatures", checked)
+	out.add("id_and_signatures", g.signaturesChecked())
 	if err := out.print(cmd.OutOrStdout(), g.json); err != nil || g.json {
 		return err
 	}
