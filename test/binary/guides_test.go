@@ -18,7 +18,7 @@ import (
 
 // guides are the documents that are run, and how long each may be: a guide is
 // read under pressure.
-var guides = map[string]int{"operators.md": 268, "institutions.md": 328, "auditors.md": 148}
+var guides = map[string]int{"operators.md": 300, "institutions.md": 328, "auditors.md": 148}
 
 func TestGuides(t *testing.T) {
 	for name, lines := range guides {
