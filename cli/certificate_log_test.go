@@ -87,7 +87,7 @@ func (l *testLog) bookCarried(party string, outcome tx.Receipt, carried []tx.Car
 	outcome.Id, outcome.Height, outcome.Party, outcome.ScriptClock, outcome.Index = id[:], index, party, l.script, index
 	outcome.Time = tx.Instant(1_735_606_800_000 + int64(index))
 	return l.add(&tx.OutcomeRecord{
-		Height: index, PreviousHash: id[:], Head: &tx.BlockHead{Proposer: "wuhan-1", Stamp: outcome.Time}, Transaction: raw, Receipt: &outcome,
+		Height: index, PreviousHash: id[:], Head: &tx.BlockHead{Proposer: "wuhan-1", Stamp: outcome.Time, AppliedHash: id[:]}, Transaction: raw, Receipt: &outcome,
 		CarriedOut: carried, Records: 1,
 	})
 }

@@ -94,7 +94,7 @@ func newHistory(t *testing.T, n int) *history {
 				Operations: []tx.Operation{{Operation: &tx.Operation_IssueAllowances{IssueAllowances: &tx.IssueAllowances{
 					To: "e0", Instrument: "CEA22", Tonnes: 1, Document: fmt.Sprint("d", i), Stage: tx.Adjustment, TableSha256: testFounding.Hash[:]}}}}}, issuers...)
 			must(t, err)
-			block := tx.Block{Proposer: "n1", Transactions: [][]byte{raw}}
+			block := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Transactions: [][]byte{raw}}
 			l.Data, err = block.Marshal()
 			must(t, err)
 			applied, err := ledger.Apply([]state.Entry{{Index: l.Index, Block: l.Data}})

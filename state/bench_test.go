@@ -29,7 +29,7 @@ func benchLedger(b *testing.B, lines ...string) (*script, *state.Ledger, *tx.Ver
 }
 
 func benchBlockOf(s *script, lines []string) []byte {
-	block := tx.Block{Proposer: "n1"}
+	block := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32)}
 	for _, line := range lines {
 		block.Transactions = append(block.Transactions, s.transaction(&datadriven.TestData{Pos: "bench"}, line))
 	}

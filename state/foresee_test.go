@@ -20,7 +20,7 @@ func TestForesee(t *testing.T) {
 	d := &datadriven.TestData{Pos: "foresee"}
 	apply := func(raws ...[]byte) []tx.Receipt {
 		t.Helper()
-		b := tx.Block{Proposer: "n1", Transactions: raws}
+		b := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Transactions: raws}
 		raw, err := b.Marshal()
 		s.must(err)
 		a, err := l.Apply([]state.Entry{{Index: l.AppliedIndex() + 1, Block: raw}})

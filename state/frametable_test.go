@@ -78,7 +78,7 @@ func (s *frameLedger) send(want tx.Reason, body *tx.Body, keys ...tx.PrivateKey)
 	body.ChainId, body.Reference = s.f.ChainID, fmt.Sprint("frame-", s.references)
 	raw, err := tx.NewTransaction(s.f.Hash, body, keys...)
 	s.must(err)
-	b := tx.Block{Proposer: "n1", Transactions: [][]byte{raw}}
+	b := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Transactions: [][]byte{raw}}
 	block, err := b.Marshal()
 	s.must(err)
 	s.index++

@@ -32,7 +32,7 @@ func history(t testing.TB, seed uint64, blocks int) (*script, [][]byte) {
 	day := tx.Day(20240102)
 	n := 0
 	add := func(lines ...string) {
-		b := tx.Block{Proposer: "n1", Stamp: s.f.Start + tx.Instant(len(all))}
+		b := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Stamp: s.f.Start + tx.Instant(len(all))}
 		for _, line := range lines {
 			b.Transactions = append(b.Transactions, s.transaction(d, line))
 		}
@@ -228,6 +228,18 @@ func sameApplied(a, b *state.Applied) bool {
 // ledger-changing: it needs a new protocol version, or a new chain.
 func TestGolden(t *testing.T) {
 	s, blocks := history(t, 2024, 200)
+	// The hashes were written down of heads without their proposer's.
+	for i, raw := range blocks {
+		b, ok := tx.DecodeBlock(raw)
+		if !ok {
+			continue // the history holds what is no block, too
+		}
+		b.AppliedHash = nil
+		var err error
+		if blocks[i], err = b.Marshal(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	l := openAt(t, vfs.NewMem(), s.f, "golden")
 	defer closeLedger(t, l)
 	applied, err := l.Apply(entriesOf(blocks))

@@ -202,7 +202,7 @@ func (s *script) page(d *datadriven.TestData) string {
 }
 
 func (s *script) block(d *datadriven.TestData) string {
-	b := tx.Block{Proposer: "n1"}
+	b := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32)}
 	var stamp string
 	if d.MaybeScanArgs(s.t, "stamp", &stamp); stamp != "" {
 		b.Stamp = s.f.Start + tx.Instant(whole(stamp))

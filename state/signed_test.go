@@ -116,7 +116,7 @@ func (g *signer) try(t *testing.T, l *state.Ledger, raw []byte) tx.Receipt {
 	if err := v.Close(); err != nil {
 		t.Fatal(err)
 	}
-	block := tx.Block{Proposer: "n1", Transactions: [][]byte{raw}}
+	block := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Transactions: [][]byte{raw}}
 	encoded, err := block.Marshal()
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,8 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 		return nil, fmt.Errorf("tx: an outcome record carries out what was prepared without being accepted")
 	case (r.Records > 0) != (r.Receipt != nil && r.Head != nil):
 		return nil, fmt.Errorf("tx: an outcome record counts the records of its block, and is not the first of them, or does not count them")
+	case r.Head != nil && !r.Head.formed(r.Height):
+		return nil, fmt.Errorf("tx: an outcome record whose block's head names its proposer in what is no text, or no running hash of a height before %d", r.Height)
 	}
 	for i := range r.CarriedOut {
 		c := &r.CarriedOut[i]
@@ -48,6 +50,12 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 		}
 	}
 	return r, nil
+}
+
+// formed is what docs/format.md says of a head: nobody has executed the block that is
+// being proposed, or a later one.
+func (h *BlockHead) formed(height uint64) bool {
+	return text(h.Proposer) && len(h.AppliedHash) == 32 && h.AppliedHeight < height
 }
 
 // Read is the body if its encoding is canonical, its texts show, and it is one that

@@ -69,6 +69,10 @@ func TestRecordsThatAreNone(t *testing.T) {
 		change(r)
 		return encode(t, r)
 	}
+	head := func(change func(h *BlockHead)) []byte {
+		return first(func(r *OutcomeRecord) { change(r.Head) })
+	}
+	bare := encode(t, &OutcomeRecord{Height: 7, PreviousHash: testDomain[:], Head: &BlockHead{Proposer: "wuhan-1"}})
 	second := func(change func(r *OutcomeRecord)) []byte {
 		r := blockRecords(7, []byte("one"), []byte("two"))[1]
 		change(r)
@@ -133,6 +137,15 @@ func TestRecordsThatAreNone(t *testing.T) {
 		"a first record without a count":     {first(func(r *OutcomeRecord) { r.Records = 0 }), "counts the records"},
 		"a second record with a count":       {second(func(r *OutcomeRecord) { r.Records = 2 }), "counts the records"},
 		"a count of no transactions":         {first(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "counts the records"},
+		"a head of its own height":           {head(func(h *BlockHead) { h.AppliedHeight = 7 }), "a height before 7"},
+		"a head of a later height":           {head(func(h *BlockHead) { h.AppliedHeight = 1<<64 - 1 }), "a height before 7"},
+		"a head of no hash":                  {head(func(h *BlockHead) { h.AppliedHash = nil }), "no running hash"},
+		"a head of a hash of 31 bytes":       {head(func(h *BlockHead) { h.AppliedHash = h.AppliedHash[1:] }), "no running hash"},
+		"a head of a hash of 33 bytes":       {head(func(h *BlockHead) { h.AppliedHash = append(bytes.Clone(h.AppliedHash), 1) }), "no running hash"},
+		"a proposer that does not show":      {head(func(h *BlockHead) { h.Proposer = "wuhan\u202e-1" }), "its proposer in what is no text"},
+		"a proposer that is not UTF-8":       {head(func(h *BlockHead) { h.Proposer = "\xff" }), "its proposer in what is no text"},
+		"a proposer of 257 bytes":            {head(func(h *BlockHead) { h.Proposer = strings.Repeat("n", 257) }), "its proposer in what is no text"},
+		"a bare block's head without a hash": {bare, "no running hash"},
 		"carried out without a receipt":      {carrying(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "without being accepted"},
 		"carried out by a refused one":       {carrying(func(r *OutcomeRecord) { r.Receipt.Reason = Expired }), "without being accepted"},
 		"carried out for another party":      {carrying(func(r *OutcomeRecord) { r.Receipt.Party = "other" }), "nobody prepared before"},

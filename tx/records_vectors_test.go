@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -158,6 +159,13 @@ func (v *recordVectors) refuse(t *testing.T, all []*OutcomeRecord) {
 	changed("a receipt of another height", 1, func(r *OutcomeRecord) { r.Receipt.Height++ })
 	changed("a first record without its head", 1, func(r *OutcomeRecord) { r.Head = nil })
 	changed("a second record with a head", 2, func(r *OutcomeRecord) { r.Head = new(BlockHead) })
+	changed("a head that names its own height", 1, func(r *OutcomeRecord) { r.Head.AppliedHeight = 1 })
+	changed("a head whose hash has 31 bytes", 1, func(r *OutcomeRecord) { r.Head.AppliedHash = r.Head.AppliedHash[1:] })
+	changed("a head whose hash has 33 bytes", 4, func(r *OutcomeRecord) { r.Head.AppliedHash = append(r.Head.AppliedHash, 1) })
+	changed("a head without a hash", 4, func(r *OutcomeRecord) { r.Head.AppliedHash = nil })
+	changed("a head whose proposer does not show", 1, func(r *OutcomeRecord) { r.Head.Proposer = "wuhan\u202e-1" })
+	changed("a head whose proposer is not UTF-8", 4, func(r *OutcomeRecord) { r.Head.Proposer = "\xff" })
+	changed("a head whose proposer has 257 bytes", 4, func(r *OutcomeRecord) { r.Head.Proposer = strings.Repeat("n", 257) })
 	changed("a first record without a count", 1, func(r *OutcomeRecord) { r.Records = 0 })
 	changed("a count in a second record", 2, func(r *OutcomeRecord) { r.Records = 3 })
 	changed("a count in a block without a transaction", 4, func(r *OutcomeRecord) { r.Records = 1 })

@@ -70,7 +70,7 @@ func (w *twins) close() {
 // block executes one everywhere and returns the receipts of the first replica.
 func (w *twins) block(raws ...[]byte) []tx.Receipt {
 	w.t.Helper()
-	b := tx.Block{Proposer: "n1", Transactions: raws}
+	b := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Transactions: raws}
 	encoded, err := b.Marshal()
 	w.must(err)
 	w.index++

@@ -145,7 +145,7 @@ func (p *play) foretell(raw []byte) place {
 // sees otherwise, with the transaction's position.
 func (p *play) block(raws [][]byte, balances bool) (fault string, at int) {
 	p.height++
-	b := tx.Block{Proposer: "n1", Transactions: raws}
+	b := tx.Block{Proposer: "n1", AppliedHash: make([]byte, 32), Transactions: raws}
 	raw, err := b.Marshal()
 	p.must(err)
 	applied, err := p.ledger.Apply([]state.Entry{{Index: p.height, Block: raw}})

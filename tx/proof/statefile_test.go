@@ -48,7 +48,7 @@ func newClosed(t testing.TB, count int) *closed {
 	head := Hash{}
 	for i := range count {
 		h := uint64(i + 1)
-		add(&tx.OutcomeRecord{Height: h, PreviousHash: hash, Head: &tx.BlockHead{Proposer: "n1"}, Transaction: []byte(fmt.Sprint("transaction ", i)), Records: 1,
+		add(&tx.OutcomeRecord{Height: h, PreviousHash: hash, Head: &tx.BlockHead{Proposer: "n1", AppliedHash: hash}, Transaction: []byte(fmt.Sprint("transaction ", i)), Records: 1,
 			Receipt: &tx.Receipt{Id: hash, Height: h, Party: "plant", Reference: fmt.Sprint(i), Index: h}})
 		head = StatementHead(head, c.entry(i))
 	}
@@ -72,7 +72,7 @@ func newClosed(t testing.TB, count int) *closed {
 		t.Fatal(err)
 	}
 	root := c.tree.Root()
-	add(&tx.OutcomeRecord{Height: uint64(count) + 1, PreviousHash: hash, Head: &tx.BlockHead{Proposer: "n1"}, StateRoot: &tx.StateRoot{Height: uint64(count), Day: 20241230, Records: 3, Root: root[:]}})
+	add(&tx.OutcomeRecord{Height: uint64(count) + 1, PreviousHash: hash, Head: &tx.BlockHead{Proposer: "n1", AppliedHash: hash}, StateRoot: &tx.StateRoot{Height: uint64(count), Day: 20241230, Records: 3, Root: root[:]}})
 	return c
 }
 
