@@ -308,7 +308,7 @@ func blockRecord(d tx.Domain, b *tx.BlockRecord) record {
 	r.add("hash", b.Hash)
 	r.add("time", b.Time)
 	r.add("bytes", len(b.Block))
-	block, ok := tx.DecodeBlock(b.Block)
+	block, ok := tx.DecodeBlock(b.Block, b.Height)
 	if !ok {
 		r.add("problem", "the bytes are no block")
 		return r

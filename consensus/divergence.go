@@ -194,7 +194,7 @@ func (n *Node) firstTransaction(ctx context.Context, height uint64, friend strin
 		if err != nil || !ok {
 			return i, ""
 		}
-		block, ok := tx.DecodeBlock(record.Block)
+		block, ok := tx.DecodeBlock(record.Block, height)
 		if !ok || i >= len(block.Transactions) {
 			return i, ""
 		}

@@ -53,7 +53,7 @@ func benchApply(b *testing.B, verified bool, line func(n int) string, prepare ..
 		raw := benchBlockOf(s, lines)
 		clear(s.raws)
 		if verified {
-			block, _ := tx.DecodeBlock(raw)
+			block, _ := tx.DecodeBlock(raw, s.index+1)
 			v.VerifyAll(block.Transactions)
 		}
 		s.index++

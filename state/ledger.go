@@ -226,14 +226,15 @@ func (l *Ledger) Apply(entries []Entry) ([]Applied, error) {
 func (l *Ledger) prepare(entries []Entry, passed int) ([]*work, []Applied) {
 	todo := make([]*work, len(entries))
 	var raws [][]byte
-	index := l.now.index
+	index, height := l.now.index, l.now.height
 	for i, e := range entries {
 		if i < passed || e.Index <= index {
 			continue
 		}
 		index = e.Index
+		height++
 		todo[i] = &work{entry: e}
-		if b, ok := tx.DecodeBlock(e.Block); ok {
+		if b, ok := tx.DecodeBlock(e.Block, height); ok {
 			todo[i].block = b
 			raws = append(raws, b.Transactions...)
 		}

@@ -91,7 +91,7 @@ func (l *Ledger) checkPassed(height uint64, e Entry) error {
 		return fmt.Errorf("state: the log entry %d: %w", before.size, err)
 	}
 	var head *tx.BlockHead
-	if b, ok := tx.DecodeBlock(e.Block); ok {
+	if b, ok := tx.DecodeBlock(e.Block, height); ok {
 		head = b.Head()
 	}
 	if !head.Equal(record.Head) {

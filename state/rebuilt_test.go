@@ -123,7 +123,7 @@ func TestRebuilt(t *testing.T) {
 		_, l := rebuild(t)
 		defer closeLedger(t, l)
 		var other tx.Block
-		b, ok := tx.DecodeBlock(entries[3].Block)
+		b, ok := tx.DecodeBlock(entries[3].Block, 4)
 		if !ok {
 			t.Fatal("no block")
 		}

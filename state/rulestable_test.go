@@ -25,13 +25,13 @@ func (a asked) count(operation string, r tx.Reason) {
 
 // note counts a block's receipts: those that left a record reached an operation.
 func (a asked) note(s *script, block []byte, receipts []tx.Receipt) {
-	b, ok := tx.DecodeBlock(block)
-	if !ok {
-		return
-	}
 	v, err := s.ledger.View()
 	s.must(err)
 	defer func() { s.must(v.Close()) }()
+	b, ok := tx.DecodeBlock(block, v.Head().Height)
+	if !ok {
+		return
+	}
 	for i := range receipts {
 		d, err := tx.Decode(b.Transactions[i])
 		if err != nil || len(receipts[i].Id) != 32 {

@@ -161,7 +161,7 @@ func TestStrange(t *testing.T) {
 func FuzzSigned(f *testing.F) {
 	s, blocks := history(f, 1, 40)
 	for i, raw := range blocks {
-		if b, ok := tx.DecodeBlock(raw); ok {
+		if b, ok := tx.DecodeBlock(raw, uint64(i)+1); ok {
 			for _, t := range b.Transactions {
 				if d, err := tx.Decode(t); err == nil {
 					f.Add(uint8(i), d.Transaction.Body)

@@ -328,33 +328,37 @@ func TestSizeLimits(t *testing.T) {
 	if _, err := NewVerifier(testDomain).Verify(raw); err != nil || len(raw) != MaxTransactionBytes {
 		t.Errorf("a transaction of %d bytes: %v", len(raw), err)
 	}
-	b := &Block{Transactions: [][]byte{make([]byte, MaxBlockBytes-4)}}
+	b := &Block{AppliedHash: make([]byte, 32), Transactions: [][]byte{make([]byte, MaxBlockBytes-4-34)}}
 	if raw := encode(t, b); len(raw) != MaxBlockBytes {
 		t.Fatalf("the block has %d bytes", len(raw))
-	} else if _, ok := DecodeBlock(raw); !ok {
+	} else if _, ok := DecodeBlock(raw, 1); !ok {
 		t.Error("a block of the greatest size is refused")
 	}
-	b.Transactions[0] = make([]byte, MaxBlockBytes-3)
-	if _, ok := DecodeBlock(encode(t, b)); ok {
+	b.Transactions[0] = make([]byte, MaxBlockBytes-3-34)
+	if _, ok := DecodeBlock(encode(t, b), 1); ok {
 		t.Error("a block above the greatest size is accepted")
 	}
 }
 
 func TestBlockAndPageTraps(t *testing.T) {
-	block := encode(t, &Block{Proposer: "wuhan-1", Stamp: 5, AppliedHeight: 1, Transactions: [][]byte{{1}, {}}})
-	if _, ok := DecodeBlock(block); !ok {
+	hash := field(4, string(make([]byte, 32)))
+	block := encode(t, &Block{Proposer: "wuhan-1", Stamp: 5, AppliedHeight: 1, AppliedHash: make([]byte, 32), Transactions: [][]byte{{1}, {}}})
+	if _, ok := DecodeBlock(block, 2); !ok {
 		t.Fatal("a good block is refused")
 	}
-	if _, ok := DecodeBlock(nil); !ok {
-		t.Fatal("the empty block is refused")
+	if _, ok := DecodeBlock(hash, 1); !ok {
+		t.Fatal("the least block is refused")
+	}
+	if _, ok := DecodeBlock(block, 1); ok {
+		t.Error("a proposer that had executed the block before: accepted")
 	}
 	for name, raw := range map[string][]byte{
 		"trailing byte": append(bytes.Clone(block), 0), "cut short": block[:len(block)-1], "unknown field": join(block, field(6, 1)),
-		"stamp twice": join(field(2, 5), field(2, 5)), "stamp 0": field(2, 0), "out of order": join(field(3, 1), field(2, 5)),
-		"stamp not minimal": {0x10, 0x85, 0x00}, "proposer not UTF-8": field(1, "\xff"), "proposer with a control": field(1, "a\tb"),
-		"noise": []byte("a block of noise"),
+		"stamp twice": join(field(2, 5), field(2, 5), hash), "stamp 0": join(field(2, 0), hash), "out of order": join(field(3, 1), field(2, 5), hash),
+		"stamp not minimal": join([]byte{0x10, 0x85, 0x00}, hash), "proposer not UTF-8": join(field(1, "\xff"), hash), "proposer with a control": join(field(1, "a\tb"), hash),
+		"noise": []byte("a block of noise"), "nothing": nil, "no running hash": field(1, "a"), "half a running hash": field(4, string(make([]byte, 31))), "more than a running hash": field(4, string(make([]byte, 33))),
 	} {
-		if _, ok := DecodeBlock(raw); ok {
+		if _, ok := DecodeBlock(raw, 3); ok {
 			t.Errorf("block, %s: accepted", name)
 		}
 	}

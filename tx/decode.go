@@ -187,10 +187,10 @@ func DecodeOpeningPage(raw []byte) (*OpeningPage, bool) {
 	return p, true
 }
 
-// DecodeBlock reads a block in its one encoding, or returns false.
-func DecodeBlock(raw []byte) (*Block, bool) {
+// DecodeBlock reads the block of a height in its one encoding, or returns false.
+func DecodeBlock(raw []byte, height uint64) (*Block, bool) {
 	b := new(Block)
-	if len(raw) > MaxBlockBytes || b.Unmarshal(raw) != nil || !same(b, raw) || !text(b.Proposer) || len(b.AppliedHash) > 32 {
+	if len(raw) > MaxBlockBytes || b.Unmarshal(raw) != nil || !same(b, raw) || !b.Head().formed(height) {
 		return nil, false
 	}
 	return b, true

@@ -62,14 +62,13 @@ func play(t *testing.T, p *Plan) *Answers {
 // blocks packs transactions into blocks of a size that a leader would take.
 func blocks(t *testing.T, raws [][]byte) (all [][]byte) {
 	t.Helper()
-	var b tx.Block
-	size := 0
+	b, size := tx.Block{AppliedHash: make([]byte, 32)}, 0
 	flush := func() {
 		raw, err := b.Marshal()
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, b, size = append(all, raw), tx.Block{}, 0
+		all, b.Transactions, size = append(all, raw), nil, 0
 	}
 	for _, raw := range raws {
 		if size+len(raw) > 400_000 {

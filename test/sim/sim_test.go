@@ -260,7 +260,7 @@ func (s *run) compare(height uint64) {
 	for h := uint64(1); h <= height; h++ {
 		record, ok, err := v.Block(h)
 		s.must(err)
-		block, is := tx.DecodeBlock(record.Block)
+		block, is := tx.DecodeBlock(record.Block, h)
 		if !ok || !is {
 			s.t.Fatalf("block %d is missing or no block", h)
 		}
