@@ -161,6 +161,9 @@ func (p *Publisher) cosign(c proof.Checkpoint) ([]byte, error) {
 	if fork {
 		return nil, errors.New("publish: the history is contradicted: this validator cosigns nothing")
 	}
+	if err := p.known(); err != nil {
+		return nil, err
+	}
 	if _, alike := p.c.Agreed(); !alike {
 		return nil, errors.New("publish: replicas differ and no majority is known: this validator cosigns nothing now")
 	}

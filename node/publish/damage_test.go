@@ -181,7 +181,7 @@ func TestNodesFromBelow(t *testing.T) {
 		if err := l.RepairNode(node.level, node.index, proof.Hash{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.scrubPass(); err != nil || p.repaired != 1 {
+		if _, err := p.scrubPass(); err != nil || p.repaired != 1 {
 			t.Errorf("node %d of level %d: %d repaired, %v", node.index, node.level, p.repaired, err)
 		}
 		if root, err := proof.Root(size, viewOf(t, l).Nodes); err != nil || root != want {

@@ -98,6 +98,9 @@ type Publisher struct {
 	problem         string
 	// damage of the log here, until a pass of the scrub finds none.
 	damage string
+	// unsound is the damage for which nothing is cosigned, until something is repaired
+	// or a whole pass finds none.
+	unsound string
 	// fork is set for good: the log's history is contradicted.
 	fork     bool
 	repaired uint64

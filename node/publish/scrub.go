@@ -47,26 +47,6 @@ func (p *Publisher) rehash(v *state.View, from, to uint64) error {
 	return nil
 }
 
-// damaged notes that a record of the log does not fit the others. The scrub
-// looks for it at once, and repairs what it can.
-func (p *Publisher) damaged(err error) {
-	p.c.Logger.Error("publish: the log here is damaged: this validator cosigns nothing until it is repaired", "error", err)
-	p.setDamage("the log here is damaged: " + err.Error())
-	select {
-	case p.alarm <- struct{}{}:
-	default:
-	}
-}
-
-// setDamage is shown until a whole pass finds nothing. A validator that cannot
-// answer for its log does not lead.
-func (p *Publisher) setDamage(what string) {
-	p.mu.Lock()
-	p.damage = what
-	p.mu.Unlock()
-	p.c.Unfit(what)
-}
-
 // forked stops this validator's cosigning for good and keeps what contradicts
 // its log: it is evidence.
 func (p *Publisher) forked(why string, evidence []byte) {
@@ -99,16 +79,18 @@ const scrubShare = 49
 
 // scrub re-reads the log in the background, bundle by bundle, for ever.
 func (p *Publisher) scrub() {
-	next, repaired, pause := uint64(0), uint64(0), p.c.Timing.Scrub
+	next, pause := uint64(0), p.c.Timing.Scrub
 	var checked, compared time.Time
+	var whole passes
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
 		case <-p.alarm:
-			if !p.scrubAll() {
-				next = 0 // the pass that clears the damage begins with the first entry
-			}
+			next = p.scrubAll(&whole, next)
+			continue
+		case <-whole.due:
+			next = p.scrubAll(&whole, next)
 			continue
 		case <-time.After(pause):
 		}
@@ -141,48 +123,15 @@ func (p *Publisher) scrub() {
 		}
 		pause = max(p.c.Timing.Scrub, scrubShare*time.Since(began))
 		p.mu.Lock()
-		if err != nil || p.repaired != repaired { // it waited for peers or the archive
+		if err != nil || p.repaired != whole.repaired { // it waited for peers or the archive
 			pause = p.c.Timing.Scrub
 		}
-		p.scrubbed, repaired = next, p.repaired
+		if p.repaired != whole.repaired && p.damage != "" {
+			p.raise() // who gave this may give the rest
+		}
+		p.scrubbed, whole.repaired = next, p.repaired
 		p.mu.Unlock()
 	}
-}
-
-// scrubAll is a pass at once, because something was found; a second one mends
-// what leaned on what the first one mended. It says whether nothing is left.
-func (p *Publisher) scrubAll() bool {
-	var err error
-	for range 2 {
-		if err = p.scrubPass(); err == nil {
-			p.setDamage("")
-			return true
-		}
-	}
-	if p.ctx.Err() == nil {
-		p.setDamage("the log here is damaged and was not repaired: " + err.Error())
-		p.c.Logger.Error("publish: scrub", "error", err)
-	}
-	return false
-}
-
-// scrubPass looks at each bundle in a view of its own, which has what was repaired
-// before.
-func (p *Publisher) scrubPass() (err error) {
-	for first := uint64(0); p.ctx.Err() == nil; first += proof.TileWidth {
-		v, failed := p.c.Ledger().View()
-		if failed != nil {
-			return errors.Join(err, failed)
-		}
-		size := v.LogSize()
-		if first >= size {
-			return errors.Join(err, v.Close())
-		}
-		if one := errors.Join(p.scrubBundle(v, first, size), v.Close()); err == nil {
-			err = one
-		}
-	}
-	return err
 }
 
 // scrubBundle re-reads the entries of a tile, hashes them, and compares the
@@ -393,6 +342,9 @@ func (p *Publisher) reference() proof.Checkpoint {
 // sound re-reads the whole log up to a size, to tell a damaged disk from another
 // history.
 func (p *Publisher) sound(v *state.View, size uint64) error {
+	if err := p.known(); err != nil {
+		return err
+	}
 	if err := p.rehash(v, 0, size); err != nil {
 		return err
 	}
@@ -450,11 +402,4 @@ func (p *Publisher) repairNodes(v *state.View, first uint64, size uint64) error 
 		p.countRepair("node", at/proof.TileWidth)
 		return p.scrubAgain(first)
 	}
-}
-
-func (p *Publisher) countRepair(what string, index uint64) {
-	p.mu.Lock()
-	p.repaired++
-	p.mu.Unlock()
-	p.c.Logger.Warn("publish: repaired", "what", what, "index", index)
 }
