@@ -17,6 +17,7 @@ import (
 
 	"carbonledger/node/audit"
 	"carbonledger/node/export"
+	"carbonledger/node/remote"
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
 
@@ -126,7 +127,7 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 	client := &http.Client{Transport: transport, Timeout: g.timeout}
 	for _, s := range args {
 		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
-			all = append(all, &audit.Web{URL: s, Token: token, Client: client})
+			all = append(all, &remote.Log{URL: s, Token: token, Client: client})
 			continue
 		}
 		if info, err := os.Stat(s); err != nil {

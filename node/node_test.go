@@ -22,6 +22,7 @@ import (
 	"carbonledger/node/api"
 	"carbonledger/node/audit"
 	"carbonledger/node/publish"
+	"carbonledger/node/remote"
 	"carbonledger/tx"
 	"carbonledger/tx/keyfile"
 	"carbonledger/tx/proof"
@@ -236,7 +237,7 @@ func TestNetwork(t *testing.T) {
 	must(t, err)
 	var logs []audit.Log
 	for _, n := range w.nodes {
-		logs = append(logs, &audit.Web{URL: "http://" + n.LogAddress(), Token: strings.TrimSpace(string(token)), Client: http.DefaultClient})
+		logs = append(logs, &remote.Log{URL: "http://" + n.LogAddress(), Token: strings.TrimSpace(string(token)), Client: http.DefaultClient})
 	}
 	r, err := audit.Run(t.Context(), logs, audit.Options{Founding: f, Policy: policy, Dir: t.TempDir(), AtLeast: receipts[1].Index + 1})
 	must(t, err)

@@ -6,87 +6,21 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
+	"carbonledger/node/remote"
 	"carbonledger/tx/proof"
 )
 
 // Log is where the static form of a log stands (c2sp.org/tlog-tiles): a
-// validator, a web server with an archive, or a directory.
+// validator or a web server with an archive (remote.Log), or a directory.
 type Log interface {
 	// Name says which it is.
 	Name() string
 	// Get reads what stands under a path. Its error wraps fs.ErrNotExist where
 	// there is nothing.
 	Get(ctx context.Context, path string) ([]byte, error)
-}
-
-// maxFileBytes bounds a file of a log: none is longer than a bundle.
-const maxFileBytes = proof.MaxBundleBytes
-
-// Web is a log at a URL.
-type Web struct {
-	URL string
-	// Token opens the entries; empty for none.
-	Token  string
-	Client *http.Client
-}
-
-// Name is the URL.
-func (w *Web) Name() string { return w.URL }
-
-// attempts is how often a fetch is tried that failed for want of a connection or
-// because the server was at fault.
-const attempts = 4
-
-// Get fetches a file.
-func (w *Web) Get(ctx context.Context, path string) (b []byte, err error) {
-	for pause := 100 * time.Millisecond; ; pause *= 3 {
-		var again bool
-		if b, again, err = w.get(ctx, path); !again || pause > attempts*time.Second {
-			return b, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (w *Web) get(ctx context.Context, path string) (b []byte, again bool, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(w.URL, "/")+"/"+path, nil)
-	if err != nil {
-		return nil, false, fmt.Errorf("audit: %w", err)
-	}
-	if w.Token != "" {
-		r.Header.Set("Authorization", "Bearer "+w.Token)
-	}
-	got, err := w.Client.Do(r)
-	if err != nil {
-		return nil, ctx.Err() == nil, fmt.Errorf("audit: %w", err)
-	}
-	defer got.Body.Close()
-	switch {
-	case got.StatusCode == http.StatusNotFound:
-		return nil, false, fmt.Errorf("audit: %s has no %s: %w", w.URL, path, fs.ErrNotExist)
-	case got.StatusCode == http.StatusUnauthorized:
-		// A node that has dropped entries sends to an archive, which may be another's.
-		return nil, false, fmt.Errorf("audit: %s does not show entries without an auditor's token: give --token-file", got.Request.URL)
-	case got.StatusCode != http.StatusOK:
-		return nil, got.StatusCode >= 500, fmt.Errorf("audit: %s answers %s for %s", w.URL, got.Status, path)
-	}
-	if b, err = io.ReadAll(io.LimitReader(got.Body, maxFileBytes+1)); err != nil {
-		return nil, true, fmt.Errorf("audit: fetch %s of %s: %w", path, w.URL, err)
-	}
-	if len(b) > maxFileBytes {
-		return nil, false, fmt.Errorf("audit: %s of %s is longer than any such file", path, w.URL)
-	}
-	return b, false, nil
 }
 
 // Directory is a log as files: a copy that an audit saved, or an archive.
@@ -101,11 +35,11 @@ func (d Directory) Get(_ context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	b, err := io.ReadAll(io.LimitReader(f, remote.MaxFileBytes+1))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("audit: read %s: %w", path, err)
 	}
-	if len(b) > maxFileBytes {
+	if len(b) > remote.MaxFileBytes {
 		return nil, fmt.Errorf("audit: %s in %s is longer than any such file", path, d)
 	}
 	return b, nil

@@ -2,15 +2,14 @@ package publish
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
+	"carbonledger/node/remote"
 	"carbonledger/state"
 	"carbonledger/tx/proof"
 )
@@ -111,7 +110,7 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	}
 	for at := first; at < to; at += proof.TileWidth {
 		t := proof.Tile{Entries: true, Index: at / proof.TileWidth, Width: proof.TileWidth}
-		given, err := p.fetch(client, p.c.Archive, t.Path(), proof.MaxBundleBytes)
+		given, err := p.fetch(client, p.c.Archive, t.Path())
 		if err != nil {
 			return 0, err
 		}
@@ -126,7 +125,7 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 // has them: those between what was dropped and the end of the archive's full
 // bundles. Where another archive had the dropped ones, they are compared anew.
 func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (first, to uint64, err error) {
-	signed, err := p.fetch(client, p.c.Archive, proof.CheckpointPath, proof.MaxCheckpointBytes)
+	signed, err := p.fetch(client, p.c.Archive, proof.CheckpointPath)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -201,39 +200,21 @@ func same(ledger *state.Ledger, t proof.Tile, given []byte) error {
 
 // fetch reads a file of the archive. The file with the token is read each time, so
 // that a new one holds at once.
-func (p *Publisher) fetch(client *http.Client, url, path string, limit int64) ([]byte, error) {
-	ctx, cancel := context.WithCancel(p.ctx)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/"+path, nil)
-	if err != nil {
-		return nil, err
-	}
+func (p *Publisher) fetch(client *http.Client, url, path string) ([]byte, error) {
+	from := &remote.Log{URL: url, Client: client, Check: func(got *http.Response) error {
+		if name := got.Header.Get(validatorHeader); name != "" {
+			return fmt.Errorf("%s is the validator %s, which may drop entries itself: give the URL of an archive", url, name)
+		}
+		return nil
+	}}
 	if p.c.ArchiveToken != "" && url == p.c.Archive {
 		token, err := os.ReadFile(p.c.ArchiveToken)
 		if err != nil {
 			return nil, err
 		}
-		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		from.Token = strings.TrimSpace(string(token))
 	}
-	got, err := client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer got.Body.Close()
-	if name := got.Header.Get(validatorHeader); name != "" {
-		return nil, fmt.Errorf("%s is the validator %s, which may drop entries itself: give the URL of an archive", url, name)
-	}
-	if got.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s for %s", url, got.Status, path)
-	}
-	b, err := io.ReadAll(io.LimitReader(got.Body, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = errors.New("it is longer than any such file")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch %s of %s: %w", path, url, err)
-	}
-	return b, nil
+	return from.Get(p.ctx, path)
 }
 
 // scrubDropped compares the leaves of a tile whose entries were dropped with the
@@ -253,7 +234,7 @@ func (p *Publisher) scrubDropped(v *state.View, first, size uint64) error {
 		return err
 	}
 	t := proof.Tile{Index: first / proof.TileWidth, Width: proof.TileWidth}
-	b, err := p.fetch(archiveClient(), url, t.Path(), proof.TileWidth*int64(len(proof.Hash{})))
+	b, err := p.fetch(archiveClient(), url, t.Path())
 	if err != nil {
 		return fmt.Errorf("publish: a leaf from %d on is damaged, and the archive does not help: %w", first, err)
 	}
@@ -280,7 +261,7 @@ func (p *Publisher) archivedBundle(first uint64, width int) ([][]byte, error) {
 		return nil, errors.New("no archive has it")
 	}
 	t := proof.Tile{Entries: true, Index: first / proof.TileWidth, Width: width}
-	b, err := p.fetch(archiveClient(), p.c.Archive, t.Path(), proof.MaxBundleBytes)
+	b, err := p.fetch(archiveClient(), p.c.Archive, t.Path())
 	if err != nil {
 		return nil, err
 	}

@@ -37,14 +37,15 @@ var mayImport = map[string][]string{
 	"genesis":           {"tx", "tx/durable", "tx/proof"},
 	"node/datadir":      {"tx", "tx/durable", "tx/keyfile"},
 	"node/api":          {"tx", "tx/proof"},
-	"node/publish":      {"state", "tx", "tx/durable", "tx/proof"},
-	"node/audit":        {"state", "tx", "tx/durable", "tx/proof"},
+	"node/remote":       {"tx/proof"},
+	"node/publish":      {"state", "tx", "tx/durable", "tx/proof", "node/remote"},
+	"node/audit":        {"state", "tx", "tx/durable", "tx/proof", "node/remote"},
 	"node/export":       {"state", "tx", "tx/durable"},
 	"node/diverge":      {"consensus", "state", "tx", "node/api", "node/datadir"},
 	"node":              {"tx/...", "state/...", "consensus/...", "p2p", "genesis", "node/..."},
 	"cli/scenario":      {"tx", "genesis"},
 	"cli/local":         {},
-	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/diverge", "node/export", "node/publish", "node/datadir", "genesis", "tx/..."},
+	"cli":               {"cli/...", "node", "node/api", "node/audit", "node/diverge", "node/export", "node/publish", "node/remote", "node/datadir", "genesis", "tx/..."},
 }
 
 // onlyHome says which packages may import a dependency; everything that

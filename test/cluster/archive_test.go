@@ -15,6 +15,7 @@ import (
 
 	"carbonledger/node/audit"
 	"carbonledger/node/publish"
+	"carbonledger/node/remote"
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
 )
@@ -23,12 +24,12 @@ import (
 const anyone = "a token"
 
 // served shows a validator's log at a URL.
-func (l *logs) served(name string) *audit.Web {
+func (l *logs) served(name string) *remote.Log {
 	tokens := filepath.Join(l.dir, "tokens")
 	l.must(os.WriteFile(tokens, []byte(publish.TokenLine("anyone", anyone)), 0o600))
 	s := httptest.NewServer(l.running[name].Handler(&publish.Tokens{Path: tokens}))
 	l.t.Cleanup(s.Close)
-	return &audit.Web{URL: s.URL, Token: anyone, Client: s.Client()}
+	return &remote.Log{URL: s.URL, Token: anyone, Client: s.Client()}
 }
 
 func (l *logs) policy() *proof.Policy {

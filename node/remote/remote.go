@@ -1,0 +1,87 @@
+// Package remote reads the static form of a log (c2sp.org/tlog-tiles) from a web
+// server: a validator, or whoever serves an archive.
+package remote
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"carbonledger/tx/proof"
+)
+
+// MaxFileBytes bounds a file of a log: none is longer than a bundle.
+const MaxFileBytes = proof.MaxBundleBytes
+
+// Log is a log at a URL.
+type Log struct {
+	URL string
+	// Token opens the entries; empty for none.
+	Token  string
+	Client *http.Client
+	// Check, if not nil, looks at each answer; its error is the fetch's.
+	Check func(*http.Response) error
+}
+
+// Name is the URL.
+func (l *Log) Name() string { return l.URL }
+
+// patience is the longest pause between two attempts of a fetch.
+const patience = 4 * time.Second
+
+// Get fetches a file. What failed for want of a connection, or because the server
+// was at fault, is tried again four times, within four seconds. The error wraps
+// fs.ErrNotExist where there is no such file.
+func (l *Log) Get(ctx context.Context, path string) (b []byte, err error) {
+	for pause := 100 * time.Millisecond; ; pause *= 3 {
+		var again bool
+		if b, again, err = l.get(ctx, path); !again || pause > patience {
+			return b, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(l.URL, "/")+"/"+path, nil)
+	if err != nil {
+		return nil, false, fmt.Errorf("remote: %w", err)
+	}
+	if l.Token != "" {
+		r.Header.Set("Authorization", "Bearer "+l.Token)
+	}
+	got, err := l.Client.Do(r)
+	if err != nil {
+		return nil, ctx.Err() == nil, fmt.Errorf("remote: %w", err)
+	}
+	defer got.Body.Close()
+	if l.Check != nil {
+		if err := l.Check(got); err != nil {
+			return nil, false, err
+		}
+	}
+	switch {
+	case got.StatusCode == http.StatusNotFound:
+		return nil, false, fmt.Errorf("remote: %s answers %s for %s: %w", l.URL, got.Status, path, fs.ErrNotExist)
+	case got.StatusCode == http.StatusUnauthorized:
+		// A node that has dropped entries sends to an archive, which may be another's.
+		return nil, false, fmt.Errorf("remote: %s answers %s: it does not show entries without an auditor's token: for a node give --archive-token-file, else give --token-file", got.Request.URL, got.Status)
+	case got.StatusCode != http.StatusOK:
+		return nil, got.StatusCode >= 500, fmt.Errorf("remote: %s answers %s for %s", l.URL, got.Status, path)
+	}
+	if b, err = io.ReadAll(io.LimitReader(got.Body, MaxFileBytes+1)); err != nil {
+		return nil, true, fmt.Errorf("remote: fetch %s of %s: %w", path, l.URL, err)
+	}
+	if len(b) > MaxFileBytes {
+		return nil, false, fmt.Errorf("remote: %s of %s is longer than any such file", path, l.URL)
+	}
+	return b, false, nil
+}
