@@ -94,9 +94,19 @@ func (p *Publisher) watchArchive() {
 	}
 }
 
+// comparison is how far an archive was found to be the same as the log here, byte for
+// byte, while its checkpoint counted and was of this history: the entries from first
+// up to to, lastly under a checkpoint of this size.
+type comparison struct {
+	ledger          *state.Ledger
+	first, to, size uint64
+}
+
 // dropArchived compares every entry that could go, byte for byte, with the archive
-// under its checkpoint, and drops them only if all are the same. It returns where
-// entries begin now, 0 if nothing was dropped.
+// under its checkpoint, and drops them only if all are the same. A pass that was
+// broken off is gone on with: but not after a difference or a wrong checkpoint, nor where the archive has
+// become shorter or the ledger is another one. It returns where entries begin now, 0
+// if nothing was dropped.
 func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	// A restore may replace the ledger on the way; then this one is closed, and
 	// what was compared with it is dropped nowhere.
@@ -104,17 +114,22 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	if !ledger.IndexKnown() {
 		return 0, nil // it compares Raft's log with its own first
 	}
-	first, to, err := p.droppable(client, ledger)
+	size, first, to, err := p.droppable(client, ledger)
 	if err != nil || first >= to {
 		return 0, err
 	}
-	for at := first; at < to; at += proof.TileWidth {
-		t := proof.Tile{Entries: true, Index: at / proof.TileWidth, Width: proof.TileWidth}
+	done := &p.compared
+	if done.ledger != ledger || done.first > first || done.to < first || done.size > size {
+		*done = comparison{ledger: ledger, first: first, to: first}
+	}
+	for done.size = size; done.to < to; done.to += proof.TileWidth {
+		t := proof.Tile{Entries: true, Index: done.to / proof.TileWidth, Width: proof.TileWidth}
 		given, err := p.fetch(client, p.c.Archive, t.Path())
 		if err != nil {
 			return 0, err
 		}
-		if err := same(ledger, t, given); err != nil {
+		if err := sameBundle(ledger, t, given); err != nil {
+			*done = comparison{}
 			return 0, fmt.Errorf("%s/%s: %w", p.c.Archive, t.Path(), err)
 		}
 	}
@@ -123,50 +138,53 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 
 // droppable is the range of entries that this node need not keep if the archive
 // has them: those between what was dropped and the end of the archive's full
-// bundles. Where another archive had the dropped ones, they are compared anew.
-func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (first, to uint64, err error) {
+// bundles; size is that of its checkpoint. Where another archive had the dropped
+// ones, they are compared anew.
+func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (size, first, to uint64, err error) {
 	signed, err := p.fetch(client, p.c.Archive, proof.CheckpointPath)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	v, err := ledger.View()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	defer v.Close()
 	validators, err := v.Validators()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	policy, err := p.policy(validators)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	c, _, err := policy.Open(signed)
 	if err != nil {
-		return 0, 0, fmt.Errorf("the archive's checkpoint does not count by the validators of today: bring it up to a newer day (\"carbonledger archive\"): %w", err)
+		p.compared = comparison{}
+		return 0, 0, 0, fmt.Errorf("the archive's checkpoint does not count by the validators of today: bring it up to a newer day (\"carbonledger archive\"): %w", err)
 	}
 	if c.Size > v.LogSize() {
-		return 0, 0, nil // this node is behind
+		return 0, 0, 0, nil // this node is behind
 	}
 	root, err := proof.Root(c.Size, v.Nodes)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if root != c.Root {
-		return 0, 0, fmt.Errorf("the archive has root %x at size %d, the log here %x: another history", c.Root, c.Size, root)
+		p.compared = comparison{}
+		return 0, 0, 0, fmt.Errorf("the archive has root %x at size %d, the log here %x: another history", c.Root, c.Size, root)
 	}
 	first, url, err := v.Archive()
 	to = min(c.Size, v.LogSize()-min(stays, v.LogSize())) / proof.TileWidth * proof.TileWidth
 	if url != "" && url != p.c.Archive && to >= first {
 		first = 0
 	}
-	return first, to, err
+	return c.Size, first, to, err
 }
 
-// same is an error unless a bundle is the one of the log here. Entries that were
+// sameBundle is an error unless a bundle is the one of the log here. Entries that were
 // dropped are compared by their leaves.
-func same(ledger *state.Ledger, t proof.Tile, given []byte) error {
+func sameBundle(ledger *state.Ledger, t proof.Tile, given []byte) error {
 	v, err := ledger.View()
 	if err != nil {
 		return err
