@@ -39,6 +39,9 @@ func (l *Ledger) View() (*View, error) {
 	return &View{reader: reader{store: store}, ledger: l, at: l.now}, nil
 }
 
+// Ledger that the view is of: closed once a restore has replaced it.
+func (v *View) Ledger() *Ledger { return v.ledger }
+
 // Close ends the view. A second call does nothing.
 func (v *View) Close() (err error) {
 	v.once.Do(func() {

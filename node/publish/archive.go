@@ -264,7 +264,7 @@ func (p *Publisher) scrubDropped(v *state.View, first, size uint64) error {
 		if right[i] == leaves[i] {
 			continue
 		}
-		if err := p.c.Ledger().RepairNode(0, first+uint64(i), right[i]); err != nil {
+		if err := v.Ledger().RepairNode(0, first+uint64(i), right[i]); err != nil {
 			return err
 		}
 		p.countRepair("leaf", first+uint64(i))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"carbonledger/state"
 	"carbonledger/tx/proof"
 )
 
@@ -79,6 +80,10 @@ func (p *Publisher) scrubAll(whole *passes, next uint64) uint64 {
 	whole.repaired = p.repairs()
 	if p.ctx.Err() != nil {
 		return next
+	}
+	if errors.Is(err, state.ErrClosed) { // a restore replaced it: the other one is next
+		whole.due = time.After(p.c.Timing.Scrub)
+		return 0
 	}
 	if err == nil {
 		p.setDamage("")

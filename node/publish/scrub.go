@@ -117,7 +117,9 @@ func (p *Publisher) scrub() {
 		if err = p.scrubBundle(v, next, size); err == nil {
 			next += proof.TileWidth
 		}
-		if err := errors.Join(err, v.Close()); err != nil && p.ctx.Err() == nil {
+		if err := errors.Join(err, v.Close()); errors.Is(err, state.ErrClosed) {
+			next = 0 // it was replaced: the other one is read from the first entry on
+		} else if err != nil && p.ctx.Err() == nil {
 			p.setDamage("the log here is damaged: " + err.Error())
 			p.c.Logger.Error("publish: scrub", "entry", next, "error", err)
 		}
@@ -269,7 +271,8 @@ func (p *Publisher) repair(v *state.View, first uint64, leaves []proof.Hash, bad
 }
 
 // repairBy writes entries that were given, if the root of a checkpoint follows from
-// them.
+// them: to the ledger in which that was seen, which is closed where a restore has
+// replaced it meanwhile.
 func (p *Publisher) repairBy(v *state.View, c proof.Checkpoint, first uint64, leaves []proof.Hash, bad []int, given [][]byte) (bool, error) {
 	right := slices.Clone(leaves)
 	for k, i := range bad {
@@ -281,7 +284,7 @@ func (p *Publisher) repairBy(v *state.View, c proof.Checkpoint, first uint64, le
 	}
 	for k, i := range bad {
 		index := first + uint64(i)
-		if err := p.c.Ledger().RepairEntry(index, given[k]); err != nil {
+		if err := v.Ledger().RepairEntry(index, given[k]); err != nil {
 			return false, err
 		}
 		p.countRepair("entry", index)
@@ -396,7 +399,7 @@ func (p *Publisher) repairNodes(v *state.View, first uint64, size uint64) error 
 		if err == nil && above[0] == want {
 			continue
 		}
-		if err := p.c.Ledger().RepairNode(level+proof.TileHeight, at/proof.TileWidth, want); err != nil {
+		if err := v.Ledger().RepairNode(level+proof.TileHeight, at/proof.TileWidth, want); err != nil {
 			return err
 		}
 		p.countRepair("node", at/proof.TileWidth)
