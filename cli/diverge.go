@@ -144,6 +144,15 @@ func addDifference(r *record, asJSON bool, names []string, d *diverge.Report) {
 		r.add("transaction", d.Transaction)
 	}
 	r.add("what", d.What)
+	var hashes lines
+	for i, url := range d.Archives {
+		if url != "" {
+			hashes = append(hashes, fmt.Sprintf("%s has dropped entries of this block, of which the hashes alone were compared: they are in the archive %s", names[i], url))
+		}
+	}
+	if len(hashes) > 0 {
+		r.add("not_compared", hashes)
+	}
 	r.add("records_found", d.Found)
 	records := []record{}
 	for i := range d.Records {

@@ -67,6 +67,8 @@ type View interface {
 	Compare(height uint64, keys [][]byte, most int) ([]tx.ReplicaRecord, error)
 	Suspects(height uint64, wanted []uint32, behind []byte, limit, most int) (found []tx.ReplicaRecord, next []byte, err error)
 	SizeAt(height uint64) (uint64, error)
+	Nodes(level uint, first uint64, count int) ([]proof.Hash, error)
+	Archive() (first uint64, url string, err error)
 	Entries(from, to uint64, take func(index uint64, entry []byte) error) error
 	Money(party, after string, limit int) ([]tx.Money, int, string, error)
 	Receipt(id tx.ID) (tx.Receipt, bool, error)

@@ -78,7 +78,8 @@ func checkComparison(in *CompareReplicaRequest) error {
 	return nil
 }
 
-// block adds a block's trace and entries.
+// block adds a block's trace and entries, and the hashes of these, which stay where
+// they were dropped.
 func (out *CompareReplicaResponse) block(v View, height uint64) (err error) {
 	if out.Transactions, out.Writes, out.Traced, err = v.Traces(height); err != nil || height == 0 {
 		return err
@@ -90,6 +91,21 @@ func (out *CompareReplicaResponse) block(v View, height uint64) (err error) {
 	end, err := v.SizeAt(height)
 	if err != nil {
 		return err
+	}
+	leaves, err := v.Nodes(0, first, int(end-first))
+	if err != nil {
+		return err
+	}
+	for i := range leaves {
+		out.Leaves = append(out.Leaves, leaves[i][:])
+	}
+	kept, url, err := v.Archive()
+	if err != nil {
+		return err
+	}
+	if first < kept {
+		gone := min(kept, end) - first
+		out.Archive, out.Entries, first = url, make([][]byte, gone), first+gone
 	}
 	return v.Entries(first, end, func(_ uint64, entry []byte) error {
 		out.Entries = append(out.Entries, bytes.Clone(entry))

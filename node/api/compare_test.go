@@ -40,7 +40,7 @@ func TestCompareReplica(t *testing.T) {
 		return out
 	}
 	block := ask(&CompareReplicaRequest{Block: true})
-	if !block.Reached || !block.Traced || len(block.Transactions) != 1 || len(block.Entries) != 1 || len(block.Writes) < 4 {
+	if !block.Reached || !block.Traced || len(block.Transactions) != 1 || len(block.Entries) != 1 || len(block.Leaves) != 1 || block.Archive != "" || len(block.Writes) < 4 {
 		t.Errorf("the block: %v", block)
 	}
 	walk := ask(&CompareReplicaRequest{Walk: true})

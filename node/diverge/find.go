@@ -26,6 +26,9 @@ type Report struct {
 	Transaction string
 	// What differs of it.
 	What string
+	// Archives are the logs with those of the block's entries that a replica has
+	// dropped; empty where none was. Of them the hashes alone were compared.
+	Archives [2]string
 	// Records that differ, in order of key, at most mostRecords of Found. Those of
 	// ranges without versions are the newest values.
 	Records []Record
@@ -68,7 +71,7 @@ func Find(ctx context.Context, a, b Replica, progress func(what string, walked u
 		if f.blocks[i], err = f.ask(ctx, i, &api.CompareReplicaRequest{Height: f.report.Height, Block: true}); err != nil {
 			return nil, fmt.Errorf("diverge: read block %d of %s: %w", f.report.Height, r.Name(), err)
 		}
-		f.report.Traced[i] = f.blocks[i].Traced
+		f.report.Traced[i], f.report.Archives[i] = f.blocks[i].Traced, f.blocks[i].Archive
 	}
 	f.transaction()
 	if err := f.records(ctx); err != nil {
@@ -142,11 +145,14 @@ func (f *finder) bisect(ctx context.Context) error {
 func (f *finder) transaction() {
 	a, b := f.blocks[0], f.blocks[1]
 	traced := a.Traced && b.Traced
+	dropped := func(i int) bool { return len(a.Entries[i]) == 0 || len(b.Entries[i]) == 0 }
 	for i := range max(len(a.Entries), len(b.Entries)) {
 		switch {
 		case i >= len(a.Entries) || i >= len(b.Entries):
 			f.report.What = "one replica alone has recorded it"
-		case !bytes.Equal(a.Entries[i], b.Entries[i]):
+		case dropped(i) && !bytes.Equal(leaf(a, i), leaf(b, i)):
+			f.report.What = "its entries of the log have different hashes; in what they differ is not to be seen, because not both are here"
+		case !dropped(i) && !bytes.Equal(a.Entries[i], b.Entries[i]):
 			f.report.What = entriesDiffer(a.Entries[i], b.Entries[i])
 		case traced && i < len(a.Transactions) && i < len(b.Transactions) && a.Transactions[i] != b.Transactions[i]:
 			f.report.What = "its outcome is the same, and what it wrote is not"
@@ -154,12 +160,14 @@ func (f *finder) transaction() {
 			continue
 		}
 		f.report.Position = i
-		entries := a.Entries
-		if i >= len(entries) {
-			entries = b.Entries
-		}
-		if r, err := tx.DecodeRecord(entries[i]); err == nil && r.Receipt != nil {
-			f.report.Transaction = fmt.Sprintf("%x", r.Receipt.Id)
+		for _, entries := range [][][]byte{a.Entries, b.Entries} {
+			if i >= len(entries) || len(entries[i]) == 0 {
+				continue
+			}
+			if r, err := tx.DecodeRecord(entries[i]); err == nil && r.Receipt != nil {
+				f.report.Transaction = fmt.Sprintf("%x", r.Receipt.Id)
+				break
+			}
 		}
 		return
 	}
@@ -167,6 +175,14 @@ func (f *finder) transaction() {
 	if !traced {
 		f.report.What = "the outcomes of the transactions are the same; which one wrote something else is not known any more, because the newest 1000 blocks alone have traces"
 	}
+}
+
+// leaf is the hash of an entry of a block, empty where the node gave none.
+func leaf(block *api.CompareReplicaResponse, i int) []byte {
+	if i >= len(block.Leaves) {
+		return nil
+	}
+	return block.Leaves[i]
 }
 
 // entriesDiffer says in what two records of the log differ.

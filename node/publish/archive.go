@@ -94,10 +94,10 @@ func (p *Publisher) watchArchive() {
 	}
 }
 
-// comparison is how far an archive was found to be the same as the log here, byte for
+// archiveSeen is how far an archive was found to be the same as the log here, byte for
 // byte, while its checkpoint counted and was of this history: the entries from first
 // up to to, lastly under a checkpoint of this size.
-type comparison struct {
+type archiveSeen struct {
 	ledger          *state.Ledger
 	first, to, size uint64
 }
@@ -118,9 +118,9 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	if err != nil || first >= to {
 		return 0, err
 	}
-	done := &p.compared
+	done := &p.archiveSeen
 	if done.ledger != ledger || done.first > first || done.to < first || done.size > size {
-		*done = comparison{ledger: ledger, first: first, to: first}
+		*done = archiveSeen{ledger: ledger, first: first, to: first}
 	}
 	for done.size = size; done.to < to; done.to += proof.TileWidth {
 		t := proof.Tile{Entries: true, Index: done.to / proof.TileWidth, Width: proof.TileWidth}
@@ -129,7 +129,7 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 			return 0, err
 		}
 		if err := sameBundle(ledger, t, given); err != nil {
-			*done = comparison{}
+			*done = archiveSeen{}
 			return 0, fmt.Errorf("%s/%s: %w", p.c.Archive, t.Path(), err)
 		}
 	}
@@ -160,7 +160,7 @@ func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (size, 
 	}
 	c, _, err := policy.Open(signed)
 	if err != nil {
-		p.compared = comparison{}
+		p.archiveSeen = archiveSeen{}
 		return 0, 0, 0, fmt.Errorf("the archive's checkpoint does not count by the validators of today: bring it up to a newer day (\"carbonledger archive\"): %w", err)
 	}
 	if c.Size > v.LogSize() {
@@ -171,7 +171,7 @@ func (p *Publisher) droppable(client *http.Client, ledger *state.Ledger) (size, 
 		return 0, 0, 0, err
 	}
 	if root != c.Root {
-		p.compared = comparison{}
+		p.archiveSeen = archiveSeen{}
 		return 0, 0, 0, fmt.Errorf("the archive has root %x at size %d, the log here %x: another history", c.Root, c.Size, root)
 	}
 	first, url, err := v.Archive()

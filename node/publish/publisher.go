@@ -111,8 +111,8 @@ type Publisher struct {
 	compared Comparison
 	// archiveProblem is why nothing is dropped.
 	archiveProblem string
-	// compared is how far the archive was; only who watches it uses this.
-	compared comparison
+	// archiveSeen is how far the archive was; only who watches it uses this.
+	archiveSeen archiveSeen
 	// sizes that the witnesses have, by URL.
 	sizes   map[string]uint64
 	changed chan struct{}

@@ -234,3 +234,42 @@ func TestDivergeWithoutTraces(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestDivergeDropped: where one replica or both have dropped the entries of the block
+// that differs, its height and its records are found, and the transaction by the
+// hashes and the traces: its id where a replica has the entry.
+func TestDivergeDropped(t *testing.T) {
+	const gone = "https://archive.test"
+	for _, dropped := range [][2]string{{gone, ""}, {"", gone}, {gone, gone}} {
+		differing := func(amount tx.Fen) (*diverge.Report, []tx.Receipt, *twins) {
+			w := newTwins(t)
+			w.block(w.deposit("d", 11))
+			w.damage("\x07e0", lowest) // 10
+			r := w.block(w.deposit("other", 0), w.withdraw("w", amount))
+			var more [][]byte
+			for i := range 300 {
+				more = append(more, w.deposit(fmt.Sprint("more", i), 1))
+			}
+			w.block(more...)
+			for i, url := range dropped {
+				if url != "" {
+					w.must(w.ledgers[i].DropEntries(256, url))
+				}
+			}
+			return w.find(), r, w
+		}
+		for amount, what := range map[tx.Fen]string{
+			11: "its entries of the log have different hashes", 5: "its outcome is the same, and what it wrote is not",
+		} {
+			d, r, w := differing(amount)
+			id := r[1].Id
+			if dropped[0] == dropped[1] {
+				id = nil
+			}
+			w.wants(d, 2, id, what)
+			if d.Position != 1 || d.Archives != dropped || !slices.ContainsFunc(words(d), func(s string) bool { return strings.HasPrefix(s, "money e0: ") }) {
+				t.Errorf("position %d, archives %q, records %q", d.Position, d.Archives, words(d))
+			}
+		}
+	}
+}
