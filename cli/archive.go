@@ -72,6 +72,9 @@ func archiveRecord(a *audit.ArchiveReport) record {
 	if len(a.Lacking) > 0 {
 		r.add("days_without_checkpoint", list(days(a.Lacking)))
 	}
+	if len(a.Unused) > 0 {
+		r.add("logs_not_used", lines(a.Unused))
+	}
 	r.add("cosigned_by", list(cosigners(a.Cosigned)))
 	return r
 }

@@ -40,6 +40,9 @@ type ArchiveReport struct {
 	// Bytes of the tiles and bundles, Fetched those of leaves and entries that were
 	// not there before.
 	Bytes, Fetched int64
+	// Unused says of each log that was not asked for tiles why: it could not be read, or
+	// its checkpoint does not count.
+	Unused []string
 	// Cosigned are the cosigners of the checkpoint.
 	Cosigned []proof.Cosignature
 }
@@ -52,10 +55,14 @@ const daysBack = 60
 const atOnce = 8
 
 type archiver struct {
-	o      ArchiveOptions
-	logs   []Log
-	from   Log // that gave the checkpoint
-	head   head
+	o    ArchiveOptions
+	logs []Log
+	from Log // that gave the checkpoint
+	// serving are logs in the order in which they are asked for tiles; tiles are
+	// fetched at the same time.
+	mu      sync.Mutex
+	serving []Log
+	head    head
 	to     *static
 	report *ArchiveReport
 	// upper are the hashes of the tile levels from 1 on, edge those of the last leaf
@@ -95,22 +102,28 @@ func Archive(ctx context.Context, logs []Log, o ArchiveOptions) (*ArchiveReport,
 func (a *archiver) find(ctx context.Context) error {
 	day := a.o.Until
 	var failed error
+	unused := func(log Log, err error) { // others may have it
+		failed = errors.Join(failed, err)
+		a.report.Unused = append(a.report.Unused, err.Error())
+		a.logs = slices.DeleteFunc(a.logs, func(l Log) bool { return l == log })
+	}
 	for range daysBack {
 		for _, log := range slices.Clone(a.logs) {
 			b, err := log.Get(ctx, proof.KeptCheckpointPath(day))
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
-			if err != nil { // others may have it
-				failed = err
-				a.logs = slices.DeleteFunc(a.logs, func(l Log) bool { return l == log })
+			if err != nil {
+				unused(log, err)
 				continue
 			}
 			c, cosigned, err := a.o.Policy.Open(b)
 			if err != nil {
-				return fmt.Errorf("audit: %s of %s: %w: %w", proof.KeptCheckpointPath(day), log.Name(), ErrNotCounted, err)
+				unused(log, fmt.Errorf("audit: %s of %s: %w: %w", proof.KeptCheckpointPath(day), log.Name(), ErrNotCounted, err))
+				continue
 			}
 			a.from, a.head, a.report.Day = log, head{c, b, cosigned}, day
+			a.serving = append([]Log{log}, slices.DeleteFunc(slices.Clone(a.logs), func(l Log) bool { return l == log })...)
 			return nil
 		}
 		if len(a.logs) == 0 {
@@ -170,8 +183,33 @@ func (a *archiver) read(ctx context.Context, t proof.Tile) (s source, err error)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, fmt.Errorf("audit: %w", err)
 	}
-	b, err = tileOf(ctx, a.from, t)
-	return source{a.from.Name(), false, b}, err
+	log, b, err := a.fetch(ctx, t)
+	if err != nil {
+		return s, err
+	}
+	return source{log.Name(), false, b}, nil
+}
+
+// fetch takes a tile from the first log that gives it: whoever does, the root tells
+// whether it is right. One that does not is asked last from then on.
+func (a *archiver) fetch(ctx context.Context, t proof.Tile) (from Log, b []byte, failed error) {
+	a.mu.Lock()
+	logs := slices.Clone(a.serving)
+	a.mu.Unlock()
+	for _, log := range logs {
+		b, err := tileOf(ctx, log, t)
+		if err == nil {
+			return log, b, nil
+		}
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		failed = errors.Join(failed, err)
+		a.mu.Lock()
+		a.serving = append(slices.DeleteFunc(a.serving, func(l Log) bool { return l == log }), log)
+		a.mu.Unlock()
+	}
+	return nil, nil, failed
 }
 
 // hashes reads a tile of hashes.

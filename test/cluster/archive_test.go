@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http/httptest"
@@ -171,6 +172,58 @@ func (l *logs) keptLater(from audit.Log) {
 	again, err := audit.Archive(l.t.Context(), []audit.Log{&later{from, 20240101}}, audit.ArchiveOptions{Policy: l.policy(), Until: 20240101, Dir: dir})
 	if err != nil || again.Size <= first.Size || again.Days[0] != 20240101 {
 		l.t.Errorf("%+v, %v", again, err)
+	}
+}
+
+// bad is a log in which some files are not as they should be.
+type bad struct {
+	audit.Log
+	name string
+	get  func(path string, good []byte) ([]byte, error)
+}
+
+func (b *bad) Name() string { return b.name }
+
+func (b *bad) Get(ctx context.Context, path string) ([]byte, error) {
+	good, err := b.Log.Get(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return b.get(path, good)
+}
+
+// TestArchiveFromOthers: a log whose kept checkpoint does not count, or that does not
+// give a file, is passed over for the next; if none serves, each has its reason.
+func TestArchiveFromOthers(t *testing.T) {
+	l := publishingBy(t, Options{Voters: 3, Entities: 1, ScriptClock: true})
+	l.Leader()
+	l.day(20240101, 300)
+	good := l.served("n1")
+	unsigned := &bad{l.served("n2"), "the unsigned", func(path string, good []byte) ([]byte, error) {
+		if strings.HasPrefix(path, "checkpoints/") {
+			good, _, _ = bytes.Cut(good, []byte("\n— "+l.Founding.LogOrigin+"/"))
+			good = append(good, '\n')
+		}
+		return good, nil
+	}}
+	broken := &bad{l.served("n3"), "the broken", func(path string, good []byte) ([]byte, error) {
+		if strings.HasPrefix(path, "tile/entries/") {
+			return nil, errors.New("the broken has a bad disk")
+		}
+		return good, nil
+	}}
+	r := l.archived(t.TempDir(), 20240101, unsigned, broken, good)
+	if r.Day != 20240101 || len(r.Unused) != 1 || !strings.Contains(r.Unused[0], "the unsigned") {
+		t.Errorf("%+v", r)
+	}
+	_, err := audit.Archive(t.Context(), []audit.Log{unsigned, broken}, audit.ArchiveOptions{Policy: l.policy(), Until: 20240101, Dir: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "the broken has a bad disk") {
+		t.Errorf("nobody has the entries: %v", err)
+	}
+	other := &bad{l.served("n1"), "the other", unsigned.get}
+	_, err = audit.Archive(t.Context(), []audit.Log{unsigned, other}, audit.ArchiveOptions{Policy: l.policy(), Until: 20240101, Dir: t.TempDir()})
+	if !errors.Is(err, audit.ErrNotCounted) || !strings.Contains(err.Error(), "the unsigned") || !strings.Contains(err.Error(), "the other") {
+		t.Errorf("no checkpoint counts: %v", err)
 	}
 }
 
