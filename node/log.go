@@ -58,7 +58,7 @@ func (n *Node) startPublisher(f *tx.Founding) (err error) {
 	}
 	n.publisher, err = publish.Start(publish.Config{
 		Name: n.dir.Name(), Origin: f.LogOrigin, LogKey: f.LogKey, OriginKey: n.dir.OriginKey(), CosignKey: n.dir.CosignKey(),
-		Signer: n.dir.Signer(), Checkpoint: n.dir.Checkpoint(), Evidence: n.dir.Evidence(),
+		Signer: n.dir.Signer(), Checkpoint: n.dir.Checkpoint(), Evidence: n.dir.Evidence(), StateDir: n.dir.State(),
 		Archive: n.config.Archive, ArchiveToken: n.config.ArchiveTokenFile,
 		Network: n.host, Ledger: n.consensus.Ledger, Agreed: n.consensus.AgreedHeight,
 		Leads:  func() bool { return n.consensus.Status().Role == raft.Leader.String() },

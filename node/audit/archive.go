@@ -63,8 +63,8 @@ type archiver struct {
 	mu      sync.Mutex
 	serving []Log
 	head    head
-	to     *static
-	report *ArchiveReport
+	to      *static
+	report  *ArchiveReport
 	// upper are the hashes of the tile levels from 1 on, edge those of the last leaf
 	// tile if it is not full. They follow from the checkpoint's root.
 	upper map[uint][]proof.Hash

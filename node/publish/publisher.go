@@ -58,6 +58,8 @@ type Config struct {
 	LogKey ed25519.PublicKey
 	// Signer, Checkpoint and Evidence are paths in the data directory.
 	Signer, Checkpoint, Evidence string
+	// StateDir is what is to be moved away where the state is damaged.
+	StateDir string
 	// Archive is the URL of a log with old entries, which are dropped here once they
 	// were found there; empty for none. ArchiveToken is a file with a token for its
 	// entries; empty for none.

@@ -194,12 +194,12 @@ func (p *Publisher) checkState(v *state.View) {
 
 func (p *Publisher) stateDamaged(err error) {
 	p.trouble("the state here is damaged: " + err.Error())
-	p.c.Fail(stateDamage(err))
+	p.c.Fail(p.stateDamage(err))
 }
 
 // stateDamage says what helps: state is made anew, not mended.
-func stateDamage(err error) error {
-	return fmt.Errorf("publish: the scrub found damage: %w: move the state directory away and start, it is made anew from a snapshot and the Raft log", err)
+func (p *Publisher) stateDamage(err error) error {
+	return fmt.Errorf("publish: the scrub found damage: %w: move %s away and start, it is made anew from a snapshot and the Raft log; if the node stops again, its snapshot has the fault: treat the disk as lost", err, p.c.StateDir)
 }
 
 // checkIndex compares receipts and references with the entries that they follow
@@ -212,7 +212,7 @@ func (p *Publisher) checkIndex(v *state.View, first uint64, width int) error {
 			return fmt.Errorf("publish: the entry %d: %w", index, err)
 		}
 		if err := v.CheckRecord(r); err != nil {
-			p.c.Fail(stateDamage(err))
+			p.c.Fail(p.stateDamage(err))
 			return err
 		}
 		return nil

@@ -63,7 +63,7 @@ func (l *logs) publish(name string) {
 	p, err := publish.Start(publish.Config{
 		Name: name, Origin: l.Founding.LogOrigin, LogKey: l.Founding.LogKey, OriginKey: l.key,
 		CosignKey: ed25519.NewKeyFromSeed(l.Key("cosign/" + name).Secret()),
-		Signer:    l.file(name, "signer"), Checkpoint: l.file(name, "checkpoint"), Evidence: l.file(name, "evidence"),
+		Signer:    l.file(name, "signer"), Checkpoint: l.file(name, "checkpoint"), Evidence: l.file(name, "evidence"), StateDir: "state",
 		Archive: l.archive,
 		Network: l.Wire.At(name), Ledger: n.Ledger, Agreed: n.AgreedHeight,
 		Leads:  func() bool { return n.Status().Role == "Leader" },
