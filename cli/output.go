@@ -259,7 +259,7 @@ func (t *table) extent() string {
 	if t.from != 0 {
 		at = fmt.Sprintf("read page by page at heights %d to %d", t.from, t.page.Height)
 	}
-	return fmt.Sprintf("%d of %d %s %s; %s", t.shown(), t.page.Total, t.name, at, rest)
+	return fmt.Sprintf("%d %s %s; %s", t.shown(), t.name, at, rest)
 }
 
 func (t *table) printJSON(to io.Writer) error {
@@ -272,7 +272,6 @@ func (t *table) printJSON(to io.Writer) error {
 	if t.from != 0 {
 		r.add("height_of_first_page", t.from)
 	}
-	r.add("total", t.page.Total)
 	r.add("complete", t.page.Complete)
 	r.add("cursor", t.page.Cursor)
 	r.add(t.name, items)

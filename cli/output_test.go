@@ -179,15 +179,15 @@ func TestEveryReasonHasAnOutcome(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	list := table{name: "holdings", columns: []string{"party", "tonnes", "yuan", "day", "key"}, page: api.Page{Height: 7, Total: 3, Cursor: "abc"}}
+	list := table{name: "holdings", columns: []string{"party", "tonnes", "yuan", "day", "key"}, page: api.Page{Height: 7, Cursor: "abc"}}
 	list.row("plant, the", tx.Tonnes(1200), tx.Fen(123456), tx.Day(0), []byte{0xff})
 	list.row("", tx.Tonnes(0), tx.Fen(0), tx.Day(20240102), []byte(nil))
 	var out, errOut bytes.Buffer
 	for f, want := range map[format]string{
 		{}: "PARTY       TONNES  YUAN      DAY         KEY\nplant, the  1,200   1,234.56  -           ff\n-           0       0.00      2024-01-02  -\n" +
-			"2 of 3 holdings at height 7; goes on: --cursor abc, or --all\n",
+			"2 holdings at height 7; goes on: --cursor abc, or --all\n",
 		{csv: true}: "party,tonnes,yuan,day,key\n\"plant, the\",1200,1234.56,,ff\n,0,0.00,2024-01-02,\n",
-		{json: true}: `{"height":7,"total":3,"complete":false,"cursor":"abc","holdings":[{"party":"plant, the","tonnes":1200,"yuan":"1234.56","day":"","key":"ff"},` +
+		{json: true}: `{"height":7,"complete":false,"cursor":"abc","holdings":[{"party":"plant, the","tonnes":1200,"yuan":"1234.56","day":"","key":"ff"},` +
 			`{"party":"","tonnes":0,"yuan":"0.00","day":"2024-01-02","key":""}]}` + "\n",
 	} {
 		out.Reset()
@@ -198,7 +198,7 @@ func TestTable(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("%+v prints\n%s\nwant\n%s", f, out.String(), want)
 		}
-		if f.csv != strings.Contains(errOut.String(), "2 of 3 holdings at height 7; goes on") {
+		if f.csv != strings.Contains(errOut.String(), "2 holdings at height 7; goes on") {
 			t.Errorf("%+v says %q", f, errOut.String())
 		}
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -53,13 +54,18 @@ func one[M any, P interface {
 // each yields the records whose keys begin with prefix, in order. The slices
 // are good until the next step. A failure of the store ends it and is in *err.
 func (r *reader) each(prefix []byte, err *error) iter.Seq2[[]byte, []byte] {
+	return r.eachFrom(prefix, prefix, err)
+}
+
+// eachFrom is each without the records before the key from, which are not read.
+func (r *reader) eachFrom(prefix, from []byte, err *error) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		cut := func(key, value []byte) bool { return yield(key[len(prefix):], value) }
-		read := scan
+		read := scanFrom
 		if r.past {
 			read = r.scanPast
 		}
-		if scanErr := read(r.store, prefix, cut); scanErr != nil {
+		if scanErr := read(r.store, prefix, from, cut); scanErr != nil {
 			*err = fmt.Errorf("state: read the records %x…: %w", prefix, scanErr)
 		}
 	}
@@ -67,7 +73,19 @@ func (r *reader) each(prefix []byte, err *error) iter.Seq2[[]byte, []byte] {
 
 // scan walks over the records whose keys begin with prefix until yield says no.
 func scan(store pebble.Reader, prefix []byte, yield func(key, value []byte) bool) (err error) {
-	i, err := store.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	return scanFrom(store, prefix, prefix, yield)
+}
+
+// scanFrom is scan without the records before the key from.
+func scanFrom(store pebble.Reader, prefix, from []byte, yield func(key, value []byte) bool) (err error) {
+	if bytes.Compare(from, prefix) < 0 {
+		from = prefix
+	}
+	end := after(prefix)
+	if end != nil && bytes.Compare(from, end) >= 0 {
+		return nil // Pebble takes no bounds that cross
+	}
+	i, err := store.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: end})
 	if err != nil {
 		return err
 	}
@@ -82,14 +100,14 @@ func scan(store pebble.Reader, prefix []byte, yield func(key, value []byte) bool
 
 // scanPast is scan in the past: a key is never deleted, so that every key of the
 // past is among today's.
-func (r *reader) scanPast(store pebble.Reader, prefix []byte, yield func(key, value []byte) bool) (err error) {
+func (r *reader) scanPast(store pebble.Reader, prefix, from []byte, yield func(key, value []byte) bool) (err error) {
 	old, err := r.openVersions()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, old.close()) }()
 	var oldErr error
-	err = scan(store, prefix, func(key, _ []byte) bool {
+	err = scanFrom(store, prefix, from, func(key, _ []byte) bool {
 		var value []byte
 		if value, oldErr = old.newest(key); oldErr != nil {
 			return false
@@ -99,33 +117,51 @@ func (r *reader) scanPast(store pebble.Reader, prefix []byte, yield func(key, va
 	return errors.Join(err, oldErr)
 }
 
-// page collects a list: what lies after the cursor, up to a limit.
+// page collects a part of a list: what lies after the cursor, up to a limit.
 type page[T any] struct {
 	after string
 	limit int
 	items []T
-	total int
 	next  string
 	last  string
 }
 
-// add counts an item and keeps it if it belongs to the page. Cursors go up.
-func (p *page[T]) add(cursor string, make func() T) {
-	p.total++
+// add keeps an item, false where the page is full: the list has more. Cursors
+// go up.
+func (p *page[T]) add(cursor string, make func() T) bool {
 	switch {
 	case p.after != "" && cursor <= p.after:
 	case len(p.items) < p.limit:
 		p.items, p.last = append(p.items, make()), cursor
 	default:
 		p.next = p.last
+		return false
 	}
+	return true
 }
 
-func (p *page[T]) result(err error) ([]T, int, string, error) {
+func (p *page[T]) result(err error) ([]T, string, error) {
 	if err != nil {
-		return nil, 0, "", err
+		return nil, "", err
 	}
-	return p.items, p.total, p.next, nil
+	return p.items, p.next, nil
+}
+
+// list yields the records of a list: those whose keys go on behind base with
+// within. A cursor is what follows base in a key, so that the list begins to read
+// behind the one that is given.
+func (r *reader) list(base []byte, within, after string, err *error) iter.Seq2[string, []byte] {
+	from := base
+	if after != "" {
+		from = append(append(bytes.Clone(base), after...), 0)
+	}
+	return func(yield func(cursor string, value []byte) bool) {
+		for key, value := range r.eachFrom(append(bytes.Clone(base), within...), from, err) {
+			if !yield(within+string(key), value) {
+				return
+			}
+		}
+	}
 }
 
 // Party is an account, false where there is none.
@@ -135,16 +171,15 @@ func (r *reader) Party(id string) (tx.Party, bool, error) {
 
 // Parties lists accounts in order of id, of one role unless it is unspecified,
 // and of one region unless it is empty.
-func (r *reader) Parties(role tx.Role, region, after string, limit int) ([]tx.Party, int, string, error) {
+func (r *reader) Parties(role tx.Role, region, after string, limit int) ([]tx.Party, string, error) {
 	p := page[tx.Party]{after: after, limit: limit}
 	var err error
-	for key, value := range r.each([]byte{rangeParty}, &err) {
+	for id, value := range r.list([]byte{rangeParty}, "", after, &err) {
 		var party tx.Party
 		decode(value, &party)
-		if role != tx.RoleUnspecified && party.Role != role || region != "" && party.Region != region {
-			continue
+		if (role == tx.RoleUnspecified || party.Role == role) && of(region, party.Region) && !p.add(id, func() tx.Party { return party }) {
+			break
 		}
-		p.add(string(key), func() tx.Party { return party })
 	}
 	return p.result(err)
 }
@@ -152,28 +187,21 @@ func (r *reader) Parties(role tx.Role, region, after string, limit int) ([]tx.Pa
 // Holdings lists holdings by party and instrument, of one party or one
 // instrument unless these are empty. Positions that came down to nothing are
 // listed too.
-func (r *reader) Holdings(party, instrument, after string, limit int) ([]tx.Holding, int, string, error) {
-	prefix := []byte{rangeHolding}
-	if party != "" {
-		prefix = keyOf2(nil, rangeHolding, party, "")
-	}
+func (r *reader) Holdings(party, instrument, after string, limit int) ([]tx.Holding, string, error) {
 	p := page[tx.Holding]{after: after, limit: limit}
 	var err error
-	for key, value := range r.each(prefix, &err) {
-		holder, code := party, string(key)
-		if party == "" {
-			holder, code = cutKey(string(key))
-		}
-		if instrument != "" && code != instrument {
-			continue
-		}
-		p.add(holder+"\x00"+code, func() tx.Holding {
+	for cursor, value := range r.list([]byte{rangeHolding}, withinParty(party), after, &err) {
+		holder, code := cutKey(cursor)
+		more := !of(instrument, code) || p.add(cursor, func() tx.Holding {
 			h := decodeHolding(value)
 			return tx.Holding{
 				Party: holder, Instrument: code, Tonnes: h.all(), RegistryAvailable: h.of[registryAvailable], TradingAvailable: h.of[tradingAvailable],
 				Locked: h.of[locked], Pending: h.of[pending], Pledged: h.of[pledged], Frozen: h.of[frozen],
 			}
 		})
+		if !more {
+			break
+		}
 	}
 	for i := range p.items {
 		h := &p.items[i]
@@ -186,20 +214,31 @@ func (r *reader) Holdings(party, instrument, after string, limit int) ([]tx.Hold
 	return p.result(err)
 }
 
+// withinParty begins the keys of one party in a range of party 0 something, and
+// every key where the party is empty.
+func withinParty(party string) string {
+	if party == "" {
+		return ""
+	}
+	return party + "\x00"
+}
+
 // Money lists money by party, of one party unless it is empty.
-func (r *reader) Money(party, after string, limit int) ([]tx.Money, int, string, error) {
+func (r *reader) Money(party, after string, limit int) ([]tx.Money, string, error) {
 	p := page[tx.Money]{after: after, limit: limit}
 	var err error
-	for key, value := range r.each(keyOf1(nil, rangeMoney, party), &err) {
-		holder := party + string(key)
-		if party != "" && holder != party {
-			continue // an id that begins with the one asked for
+	for holder, value := range r.list([]byte{rangeMoney}, party, after, &err) {
+		if !of(party, holder) {
+			break // an id that begins with the one asked for, which comes first
 		}
-		p.add(holder, func() tx.Money {
+		more := p.add(holder, func() tx.Money {
 			var m money
 			m.read(value)
 			return tx.Money{Party: holder, Amount: m.balance, Locked: m.locked, Proceeds: m.proceeds}
 		})
+		if !more {
+			break
+		}
 	}
 	for i := range p.items {
 		old, getErr := r.get(keyOf1(nil, rangeMoneyAtOld, p.items[i].Party))
@@ -211,15 +250,16 @@ func (r *reader) Money(party, after string, limit int) ([]tx.Money, int, string,
 
 // ReductionHoldings lists holdings of CCER by party and batch, of one party unless
 // it is empty. Those that came down to nothing are listed too.
-func (r *reader) ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, int, string, error) {
+func (r *reader) ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, string, error) {
 	p := page[tx.ReductionHolding]{after: after, limit: limit}
 	var err error
-	for key, value := range r.each([]byte{rangeCCER}, &err) {
-		holder, batch := cutKey(string(key))
-		if of(party, holder) {
-			p.add(string(key), func() tx.ReductionHolding {
-				return tx.ReductionHolding{Party: holder, Batch: batch, Tonnes: tx.Tonnes(number(value))}
-			})
+	for cursor, value := range r.list([]byte{rangeCCER}, withinParty(party), after, &err) {
+		holder, batch := cutKey(cursor)
+		more := p.add(cursor, func() tx.ReductionHolding {
+			return tx.ReductionHolding{Party: holder, Batch: batch, Tonnes: tx.Tonnes(number(value))}
+		})
+		if !more {
+			break
 		}
 	}
 	return p.result(err)

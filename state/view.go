@@ -14,8 +14,10 @@ import (
 // until Close, which the caller owes: the ledger closes after its views.
 //
 // Lists take the cursor that the list before returned, "" for the beginning,
-// and a limit greater than 0; they return the items, how many the whole list
-// has, and the cursor of the rest, "" at the end.
+// and a limit greater than 0; they return the items and the cursor of the rest,
+// "" at the end. A page reads from its cursor to its last item, however long the
+// list is; what a filter leaves out on the way is read too, unless a key begins
+// with what the filter asks for.
 type View struct {
 	reader
 	ledger *Ledger
@@ -53,6 +55,18 @@ func (v *View) Close() (err error) {
 
 // Head is where the ledger stood.
 func (v *View) Head() tx.Head { return v.ledger.chain.head(&v.at) }
+
+// Accounts counts the holdings and the money accounts that the ledger has: a list of
+// all of them that was read page by page has as many.
+func (v *View) Accounts() (holdings, money uint64, err error) {
+	for range v.each([]byte{rangeHolding}, &err) {
+		holdings++
+	}
+	for range v.each([]byte{rangeMoney}, &err) {
+		money++
+	}
+	return holdings, money, err
+}
 
 // Receipt of a transaction; false: the ledger has not stored one.
 func (v *View) Receipt(id tx.ID) (tx.Receipt, bool, error) {

@@ -2,6 +2,8 @@ package state
 
 import (
 	"encoding/binary"
+	"errors"
+	"iter"
 
 	"carbonledger/tx"
 )
@@ -11,25 +13,23 @@ func (v *View) Bulletin(day tx.Day) (tx.Bulletin, bool, error) {
 	return one[tx.Bulletin](&v.reader, dayKey(nil, rangeBulletin, day))
 }
 
-// Bulletins lists the bulletins of the days from … to, at most limit of them,
-// how many there are, and the day on which the rest begins, 0 at the end.
-func (v *View) Bulletins(from, to tx.Day, limit int) (all []tx.Bulletin, total int, next tx.Day, err error) {
-	for key, value := range v.each([]byte{rangeBulletin}, &err) {
+// Bulletins lists the bulletins of the days from … to, at most limit of them, and
+// the day on which the rest begins, 0 at the end.
+func (v *View) Bulletins(from, to tx.Day, limit int) (all []tx.Bulletin, next tx.Day, err error) {
+	for key, value := range v.eachFrom([]byte{rangeBulletin}, dayKey(nil, rangeBulletin, from), &err) {
 		day := tx.Day(binary.BigEndian.Uint32(key))
-		if day < from || day > to {
-			continue
+		if day > to {
+			break
 		}
-		total++
-		switch {
-		case len(all) < limit:
-			var b tx.Bulletin
-			decode(value, &b)
-			all = append(all, b)
-		case next == 0:
+		if len(all) == limit {
 			next = day
+			break
 		}
+		var b tx.Bulletin
+		decode(value, &b)
+		all = append(all, b)
 	}
-	return all, total, next, err
+	return all, next, err
 }
 
 // YearTotals of a calendar year in which a day was opened.
@@ -37,28 +37,28 @@ func (v *View) YearTotals(year tx.Year) (tx.YearTotals, bool, error) {
 	return one[tx.YearTotals](&v.reader, yearKey(nil, rangeYearTotals, year))
 }
 
-// eachObligation calls f for every obligation of a year by region and entity.
-// The cursor is the key: another separator than its zero byte would put "a-b"
-// before "a".
-func (v *View) eachObligation(year tx.Year, f func(cursor string, o *tx.Obligation)) (err error) {
-	b, err := v.get(yearKey(nil, rangeYear, year))
-	if err != nil {
-		return err
-	}
-	closed := decodeYearFacts(b).closed != 0
-	deadline, err := v.deadline(year)
-	if err != nil {
-		return err
-	}
-	for key, value := range v.each(yearKey(nil, rangeObligation, year), &err) {
-		var o tx.Obligation
-		if decode(value, &o); o.Due == 0 {
-			continue // it went to another region, or to a successor
+// eachObligation yields the obligations of a year by region and entity, of one region
+// unless it is empty, behind a cursor. The cursor is the key: another separator than
+// its zero byte would put "a-b" before "a".
+func (v *View) eachObligation(year tx.Year, region, after string, err *error) iter.Seq2[string, *tx.Obligation] {
+	return func(yield func(cursor string, o *tx.Obligation) bool) {
+		b, getErr := v.get(yearKey(nil, rangeYear, year))
+		deadline, deadlineErr := v.deadline(year)
+		if *err = errors.Join(getErr, deadlineErr); *err != nil {
+			return
 		}
-		o.State = obligationState(&o, closed, deadline)
-		f(string(key), &o)
+		closed := decodeYearFacts(b).closed != 0
+		for cursor, value := range v.list(yearKey(nil, rangeObligation, year), withinParty(region), after, err) {
+			var o tx.Obligation
+			if decode(value, &o); o.Due == 0 {
+				continue // it went to another region, or to a successor
+			}
+			o.State = obligationState(&o, closed, deadline)
+			if !yield(cursor, &o) {
+				return
+			}
+		}
 	}
-	return err
 }
 
 // deadline is exec.deadline at the view's height.
@@ -89,18 +89,27 @@ func obligationState(o *tx.Obligation, closed bool, deadline tx.Day) tx.Obligati
 // Obligations lists a year's obligations by region and entity, of one region or
 // one entity unless these are empty. An entity asked for that has none of the year
 // is listed without duty.
-func (v *View) Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, int, string, error) {
+func (v *View) Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, string, error) {
 	p := page[tx.Obligation]{after: after, limit: limit}
-	err := v.eachObligation(year, func(cursor string, o *tx.Obligation) {
-		if (region == "" || o.Region == region) && (entity == "" || o.Entity == entity) {
-			p.add(cursor, func() tx.Obligation { return *o })
+	if entity != "" {
+		after = "" // whether it has one is seen in the whole list
+	}
+	var err error
+	duty := false
+	for cursor, o := range v.eachObligation(year, region, after, &err) {
+		if !of(entity, o.Entity) {
+			continue
 		}
-	})
-	if err != nil || entity == "" || p.total > 0 {
+		duty = true
+		if !p.add(cursor, func() tx.Obligation { return *o }) {
+			break
+		}
+	}
+	if err != nil || entity == "" || duty {
 		return p.result(err)
 	}
 	e, there, err := v.Party(entity)
-	if there && e.Role == tx.KeyEmittingEntity && (region == "" || e.Region == region) {
+	if there && e.Role == tx.KeyEmittingEntity && of(region, e.Region) {
 		p.add(e.Region+"\x00"+e.Id, func() tx.Obligation {
 			return tx.Obligation{Entity: e.Id, Region: e.Region, Year: year, State: tx.ObligationNoDuty}
 		})
@@ -109,9 +118,8 @@ func (v *View) Obligations(year tx.Year, region, entity, after string, limit int
 }
 
 // RegionObligations sums a year by region, in order of their ids.
-func (v *View) RegionObligations(year tx.Year) ([]tx.RegionObligation, error) {
-	var all []tx.RegionObligation
-	err := v.eachObligation(year, func(_ string, o *tx.Obligation) {
+func (v *View) RegionObligations(year tx.Year) (all []tx.RegionObligation, err error) {
+	for _, o := range v.eachObligation(year, "", "", &err) {
 		if len(all) == 0 || all[len(all)-1].Region != o.Region {
 			all = append(all, tx.RegionObligation{Region: o.Region, Year: year})
 		}
@@ -124,7 +132,7 @@ func (v *View) RegionObligations(year tx.Year) ([]tx.RegionObligation, error) {
 			r.OffsetEntities++
 		}
 		r.Due, r.Surrendered, r.Offset = r.Due+o.Due, r.Surrendered+o.Surrendered, r.Offset+o.Offset
-	})
+	}
 	return all, err
 }
 

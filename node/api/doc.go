@@ -4,8 +4,8 @@
 //
 // # Answers
 //
-// Every answer to a query is true at one height, which it names; a list gives
-// its exact total, whether it is complete, and the cursor of the rest. A query
+// Every answer to a query is true at one height, which it names; a list says
+// whether it is complete, and gives the cursor of the rest. A query
 // with min_height waits until the node has applied that height, at most ten
 // seconds and never past the caller's deadline; one more than 1,000 blocks
 // above the newest height that the node knows of is refused at once with

@@ -105,8 +105,8 @@ func look[T any](ctx context.Context, s *Server, minHeight uint64, query func(Vi
 }
 
 // page describes a list; next is empty when it is complete.
-func page(height uint64, total int, list, next string) Page {
-	return Page{Height: height, Total: uint64(total), Complete: next == "", Cursor: seal(list, next)}
+func page(height uint64, list, next string) Page {
+	return Page{Height: height, Complete: next == "", Cursor: seal(list, next)}
 }
 
 // first is the first of the errors that is one.
@@ -201,8 +201,8 @@ func (s service) ListParties(ctx context.Context, in *ListPartiesRequest) (*List
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListPartiesResponse, error) {
-		items, total, next, err := v.Parties(in.Role, in.Region, after, limit)
-		return &ListPartiesResponse{Page: page(h, total, "ListParties", next), Parties: items}, err
+		items, next, err := v.Parties(in.Role, in.Region, after, limit)
+		return &ListPartiesResponse{Page: page(h, "ListParties", next), Parties: items}, err
 	})
 }
 
@@ -225,11 +225,11 @@ func (s service) ListHoldings(ctx context.Context, in *ListHoldingsRequest) (*Li
 			if err != nil {
 				return nil, err
 			}
-			items, total, next, err := v.HoldingsAt(at, in.Party, in.Instrument, after, limit)
-			return &ListHoldingsResponse{Page: page(at, total, "ListHoldings", next), Holdings: items}, err
+			items, next, err := v.HoldingsAt(at, in.Party, in.Instrument, after, limit)
+			return &ListHoldingsResponse{Page: page(at, "ListHoldings", next), Holdings: items}, err
 		}
-		items, total, next, err := v.Holdings(in.Party, in.Instrument, after, limit)
-		return &ListHoldingsResponse{Page: page(h, total, "ListHoldings", next), Holdings: items}, err
+		items, next, err := v.Holdings(in.Party, in.Instrument, after, limit)
+		return &ListHoldingsResponse{Page: page(h, "ListHoldings", next), Holdings: items}, err
 	})
 }
 
@@ -252,11 +252,11 @@ func (s service) ListMoney(ctx context.Context, in *ListMoneyRequest) (*ListMone
 			if err != nil {
 				return nil, err
 			}
-			items, total, next, err := v.MoneyAt(at, in.Party, after, limit)
-			return &ListMoneyResponse{Page: page(at, total, "ListMoney", next), Money: items}, err
+			items, next, err := v.MoneyAt(at, in.Party, after, limit)
+			return &ListMoneyResponse{Page: page(at, "ListMoney", next), Money: items}, err
 		}
-		items, total, next, err := v.Money(in.Party, after, limit)
-		return &ListMoneyResponse{Page: page(h, total, "ListMoney", next), Money: items}, err
+		items, next, err := v.Money(in.Party, after, limit)
+		return &ListMoneyResponse{Page: page(h, "ListMoney", next), Money: items}, err
 	})
 }
 
@@ -287,8 +287,8 @@ func (s service) ListObligations(ctx context.Context, in *ListObligationsRequest
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListObligationsResponse, error) {
-		items, total, next, err := v.Obligations(in.Year, in.Region, in.Entity, after, limit)
-		return &ListObligationsResponse{Page: page(h, total, "ListObligations", next), Obligations: items}, err
+		items, next, err := v.Obligations(in.Year, in.Region, in.Entity, after, limit)
+		return &ListObligationsResponse{Page: page(h, "ListObligations", next), Obligations: items}, err
 	})
 }
 
@@ -298,7 +298,7 @@ func (s service) ListRegionObligations(ctx context.Context, in *ListRegionObliga
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListRegionObligationsResponse, error) {
 		items, err := v.RegionObligations(in.Year)
-		return &ListRegionObligationsResponse{Page: page(h, len(items), "", ""), Regions: items}, err
+		return &ListRegionObligationsResponse{Page: page(h, "", ""), Regions: items}, err
 	})
 }
 
@@ -354,15 +354,12 @@ func (s service) ListBulletins(ctx context.Context, in *ListBulletinsRequest) (*
 		}
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListBulletinsResponse, error) {
-		items, total, nextDay, err := v.Bulletins(begin, to, limit)
-		if err == nil && begin != from {
-			_, total, _, err = v.Bulletins(from, to, 1)
-		}
+		items, nextDay, err := v.Bulletins(begin, to, limit)
 		next := ""
 		if nextDay != 0 {
 			next = decimal(int(nextDay))
 		}
-		return &ListBulletinsResponse{Page: page(h, total, list, next), Bulletins: items}, err
+		return &ListBulletinsResponse{Page: page(h, list, next), Bulletins: items}, err
 	})
 }
 
@@ -382,14 +379,14 @@ func (s service) GetYearTotals(ctx context.Context, in *GetYearTotalsRequest) (*
 func (s service) ListParameters(ctx context.Context, in *ListParametersRequest) (*ListParametersResponse, error) {
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListParametersResponse, error) {
 		items, err := v.Parameters()
-		return &ListParametersResponse{Page: page(h, len(items), "", ""), Parameters: items}, err
+		return &ListParametersResponse{Page: page(h, "", ""), Parameters: items}, err
 	})
 }
 
 func (s service) ListValidators(ctx context.Context, in *ListValidatorsRequest) (*ListValidatorsResponse, error) {
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListValidatorsResponse, error) {
 		items, err := v.Validators()
-		return &ListValidatorsResponse{Page: page(h, len(items), "", ""), Validators: items}, err
+		return &ListValidatorsResponse{Page: page(h, "", ""), Validators: items}, err
 	})
 }
 
@@ -406,7 +403,7 @@ func (s service) ListAttestations(context.Context, *ListAttestationsRequest) (*L
 	for i := range items {
 		height = max(height, items[i].Height)
 	}
-	return &ListAttestationsResponse{Page: page(height, len(items), "", ""), Attestations: items}, nil
+	return &ListAttestationsResponse{Page: page(height, "", ""), Attestations: items}, nil
 }
 
 func (s service) Status(context.Context, *StatusRequest) (*StatusResponse, error) {

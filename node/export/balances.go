@@ -37,10 +37,10 @@ func (h *holding) add(o *holding) {
 }
 
 func (e *export) holdings() error {
-	all := list[tx.Holding](func(after string, limit int) ([]tx.Holding, int, string, error) {
+	all := list[tx.Holding](func(after string, limit int) ([]tx.Holding, string, error) {
 		return e.v.Holdings("", "", after, limit)
 	})
-	of, err := all.total()
+	of, _, err := e.v.Accounts()
 	if err != nil {
 		return err
 	}
@@ -100,8 +100,8 @@ func (a account) cells() []string {
 }
 
 func (e *export) money() error {
-	all := list[tx.Money](func(after string, limit int) ([]tx.Money, int, string, error) { return e.v.Money("", after, limit) })
-	of, err := all.total()
+	all := list[tx.Money](func(after string, limit int) ([]tx.Money, string, error) { return e.v.Money("", after, limit) })
+	_, of, err := e.v.Accounts()
 	if err != nil {
 		return err
 	}

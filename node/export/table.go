@@ -7,9 +7,8 @@ import (
 const (
 	// batchRows are encoded at once.
 	batchRows = 1 << 10
-	// pageRows are read at once: the view counts the whole list for each page, so
-	// pages are large.
-	pageRows = 1 << 14
+	// pageRows are read at once.
+	pageRows = 1 << 10
 )
 
 // table writes rows into every format that is asked for.
@@ -110,12 +109,12 @@ func (t *table[R]) end() error {
 }
 
 // list is a list of the view, as its methods have it.
-type list[T any] func(after string, limit int) (items []T, total int, next string, err error)
+type list[T any] func(after string, limit int) (items []T, next string, err error)
 
 // each calls take with every item, page by page.
 func (l list[T]) each(take func(*T) error) error {
 	for after := ""; ; {
-		items, _, next, err := l(after, pageRows)
+		items, next, err := l(after, pageRows)
 		if err != nil {
 			return err
 		}
@@ -129,10 +128,4 @@ func (l list[T]) each(take func(*T) error) error {
 		}
 		after = next
 	}
-}
-
-// total is how many items the list has.
-func (l list[T]) total() (uint64, error) {
-	_, n, _, err := l("", 1)
-	return uint64(n), err
 }

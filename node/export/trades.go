@@ -97,7 +97,7 @@ func (e *export) trades() error {
 func (e *export) days() (all []tx.Bulletin, err error) {
 	for from := tx.Day(1); from != 0; {
 		var some []tx.Bulletin
-		if some, _, from, err = e.v.Bulletins(from, math.MaxInt32, 256); err != nil {
+		if some, from, err = e.v.Bulletins(from, math.MaxInt32, 256); err != nil {
 			return nil, err
 		}
 		for _, b := range some {
@@ -113,7 +113,7 @@ func (e *export) days() (all []tx.Bulletin, err error) {
 func (e *export) day(b *tx.Bulletin, take func(trade) error) error {
 	var sum turnover
 	var exceptions int64
-	all := list[tx.TradeRecord](func(after string, limit int) ([]tx.TradeRecord, int, string, error) {
+	all := list[tx.TradeRecord](func(after string, limit int) ([]tx.TradeRecord, string, error) {
 		return e.v.Trades(b.Day, after, limit)
 	})
 	err := all.each(func(t *tx.TradeRecord) error {
