@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
@@ -187,7 +186,8 @@ var ErrNoProof = errors.New("state: no state proof")
 
 // ProveState proves to the root of the epoch of a height what the record with a key
 // was, or that there was none: see proof.VerifyState. ErrNoProof is the error where
-// the height is no epoch's or the key is of no chosen range.
+// the height is no epoch's or the key is of no chosen range, ErrBusy where too many
+// trees are built.
 func (v *View) ProveState(epoch uint64, key []byte) ([]byte, proof.Hash, error) {
 	if len(key) == 0 || !chosen(key[0]) {
 		return nil, proof.Hash{}, fmt.Errorf("%w: the key %.64x is of no range that epochs cover", ErrNoProof, key)
@@ -203,34 +203,12 @@ func (v *View) ProveState(epoch uint64, key []byte) ([]byte, proof.Hash, error) 
 	if err != nil {
 		return nil, proof.Hash{}, err
 	}
-	tree, err := v.ledger.proven.of(&e, past)
+	tree, err := v.ledger.proven.of(e, func() (*proof.StateTree, error) { return past.tree(&e) })
 	if err != nil {
 		return nil, proof.Hash{}, err
 	}
 	b, err := tree.Prove(key, past.version)
 	return b, e.Root, err
-}
-
-// proven keeps the tree of the epoch that was last asked for: whoever asks for one
-// proof asks for more of the same day.
-type proven struct {
-	mu    sync.Mutex
-	epoch Epoch
-	tree  *proof.StateTree
-}
-
-func (p *proven) of(e *Epoch, past *Past) (*proof.StateTree, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.tree != nil && p.epoch == *e {
-		return p.tree, nil
-	}
-	tree, err := past.tree(e)
-	if err != nil {
-		return nil, err
-	}
-	p.epoch, p.tree = *e, tree
-	return tree, nil
 }
 
 // StateRoot is the root of the state that the block of a height left, also where

@@ -144,6 +144,13 @@ func broken(err error) error {
 	if gone := archived(err); gone != nil {
 		return gone
 	}
+	var busy interface {
+		error
+		Busy()
+	}
+	if errors.As(err, &busy) {
+		return failure{code: codes.ResourceExhausted, reason: reasonOverloaded, retry: time.Second, text: busy.Error() + ", or ask another node"}.err()
+	}
 	return failure{code: codes.Internal, reason: reasonFailed, text: fmt.Sprintf("this node failed to read its state: %v", err)}.err()
 }
 
