@@ -1,15 +1,8 @@
 package publish
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -116,57 +109,4 @@ func (p *Publisher) tile(t proof.Tile) ([]byte, error) {
 	}
 	b, err := v.Tile(t)
 	return b, errors.Join(err, v.Close())
-}
-
-// Tokens are those of a file of lines "NAME SHA256-IN-HEX"; the tokens
-// themselves are nowhere on a node. The file is read at each request, so that a
-// line that is removed holds no longer. No file: nobody reads entries.
-type Tokens struct{ Path string }
-
-var errNoToken = errors.New("entries are confidential: send a token of an auditor as \"Authorization: Bearer TOKEN\"")
-
-func (t *Tokens) check(r *http.Request) error {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || t == nil || t.Path == "" {
-		return errNoToken
-	}
-	b, err := os.ReadFile(t.Path)
-	if err != nil {
-		return errors.New("this node cannot read its file of tokens: ask its operator")
-	}
-	sum := sha256.Sum256([]byte(token))
-	for line := range bytes.Lines(b) {
-		words := strings.Fields(string(line))
-		if len(words) != 2 || strings.HasPrefix(words[0], "#") {
-			continue
-		}
-		if known, err := hex.DecodeString(words[1]); err == nil && subtle.ConstantTimeCompare(known, sum[:]) == 1 {
-			return nil
-		}
-	}
-	return errNoToken
-}
-
-// Check finds lines that are none.
-func (t *Tokens) Check() error {
-	b, err := os.ReadFile(t.Path)
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	for n := 1; lines.Scan(); n++ {
-		words := strings.Fields(lines.Text())
-		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
-			continue
-		}
-		if known, err := hex.DecodeString(words[len(words)-1]); len(words) != 2 || err != nil || len(known) != sha256.Size {
-			return fmt.Errorf("publish: %s:%d: a line is NAME and the SHA-256 of a token in hex, as \"carbonledger token\" prints", t.Path, n)
-		}
-	}
-	return lines.Err()
-}
-
-// TokenLine is the line for a token.
-func TokenLine(name, token string) string {
-	return fmt.Sprintf("%s %x\n", name, sha256.Sum256([]byte(token)))
 }
