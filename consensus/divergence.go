@@ -100,7 +100,7 @@ func (n *Node) tally(ctx context.Context, height uint64, own tx.ID) (winner []by
 // differs and leaves a file that names it.
 func (n *Node) diverged(ctx context.Context, height uint64, friend string) {
 	n.stopProposing()
-	if n.isLeader() {
+	if n.Leads() {
 		if err := n.settled(n.raft.LeadershipTransfer()); err != nil {
 			n.cfg.Logger.Error("consensus: hand over", "error", err)
 		}

@@ -44,7 +44,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 			n.run(func(context.Context) { defer n.snapshotting.Store(false); n.snapshot() })
 		}
 		n.acquaint(ctx)
-		if !n.isLeader() {
+		if !n.Leads() {
 			office = time.Time{}
 			continue
 		}

@@ -157,7 +157,8 @@ func (n *Node) leader() string {
 	return string(address)
 }
 
-func (n *Node) isLeader() bool {
+// Leads says whether this node leads, as Status does, and asks nothing else for it.
+func (n *Node) Leads() bool {
 	r := n.running()
 	return r != nil && r.State() == raft.Leader
 }

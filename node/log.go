@@ -14,8 +14,6 @@ import (
 	"carbonledger/node/publish"
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
-
-	"github.com/hashicorp/raft"
 )
 
 // openLog listens where the log is to be served.
@@ -61,7 +59,7 @@ func (n *Node) startPublisher(f *tx.Founding) (err error) {
 		Signer: n.dir.Signer(), Checkpoint: n.dir.Checkpoint(), Evidence: n.dir.Evidence(), StateDir: n.dir.State(),
 		Archive: n.config.Archive, ArchiveToken: n.config.ArchiveTokenFile,
 		Network: n.host, Ledger: n.consensus.Ledger, Agreed: n.consensus.AgreedHeight,
-		Leads:  func() bool { return n.consensus.Status().Role == raft.Leader.String() },
+		Leads:  n.consensus.Leads,
 		Fail:   n.fail,
 		Unfit:  n.consensus.SetUnfit,
 		Timing: timing, Now: time.Now, Logger: n.log,

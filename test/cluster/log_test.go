@@ -66,7 +66,7 @@ func (l *logs) publish(name string) {
 		Signer:    l.file(name, "signer"), Checkpoint: l.file(name, "checkpoint"), Evidence: l.file(name, "evidence"), StateDir: "state",
 		Archive: l.archive,
 		Network: l.Wire.At(name), Ledger: n.Ledger, Agreed: n.AgreedHeight,
-		Leads:  func() bool { return n.Status().Role == "Leader" },
+		Leads:  n.Leads,
 		Fail:   func(err error) { l.mu.Lock(); l.failed[name] = err; l.mu.Unlock() },
 		Unfit:  n.SetUnfit,
 		Timing: publish.LoopbackTiming, Now: n.now, Logger: slog.New(slog.DiscardHandler),
