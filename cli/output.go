@@ -197,6 +197,8 @@ type table struct {
 	columns []string
 	rows    [][]any
 	page    api.Page
+	// total is what the first page counted; nil behind a cursor.
+	total *uint64
 	// items is how many things the rows show where one has several rows; else 0.
 	items int
 	// from is the height of the first page where --all read several at
@@ -216,8 +218,8 @@ func (t *table) row(values ...any) { t.rows = append(t.rows, values) }
 // format says how a list is printed.
 type format struct{ json, csv bool }
 
-// print writes the table with its page: a list always says its height, how many
-// items the whole has, and whether it is complete.
+// print writes the table with its page: a list always says its height and whether it
+// is complete, and how many items the whole has unless it begins behind a cursor.
 func (t *table) print(to, errTo io.Writer, f format) error {
 	switch {
 	case f.json:
@@ -259,7 +261,14 @@ func (t *table) extent() string {
 	if t.from != 0 {
 		at = fmt.Sprintf("read page by page at heights %d to %d", t.from, t.page.Height)
 	}
-	return fmt.Sprintf("%d %s %s; %s", t.shown(), t.name, at, rest)
+	of := ""
+	if t.total != nil {
+		of = " of " + grouped(int64(*t.total))
+		if t.from != 0 {
+			at += fmt.Sprintf(", counted at %d", t.from)
+		}
+	}
+	return fmt.Sprintf("%s%s %s %s; %s", grouped(int64(t.shown())), of, t.name, at, rest)
 }
 
 func (t *table) printJSON(to io.Writer) error {
@@ -271,6 +280,9 @@ func (t *table) printJSON(to io.Writer) error {
 	r.add("height", t.page.Height)
 	if t.from != 0 {
 		r.add("height_of_first_page", t.from)
+	}
+	if t.total != nil {
+		r.add("total", *t.total)
 	}
 	r.add("complete", t.page.Complete)
 	r.add("cursor", t.page.Cursor)

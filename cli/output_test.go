@@ -179,15 +179,15 @@ func TestEveryReasonHasAnOutcome(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	list := table{name: "holdings", columns: []string{"party", "tonnes", "yuan", "day", "key"}, page: api.Page{Height: 7, Cursor: "abc"}}
+	list := table{name: "holdings", columns: []string{"party", "tonnes", "yuan", "day", "key"}, page: api.Page{Height: 7, Cursor: "abc"}, total: new(uint64(3))}
 	list.row("plant, the", tx.Tonnes(1200), tx.Fen(123456), tx.Day(0), []byte{0xff})
 	list.row("", tx.Tonnes(0), tx.Fen(0), tx.Day(20240102), []byte(nil))
 	var out, errOut bytes.Buffer
 	for f, want := range map[format]string{
 		{}: "PARTY       TONNES  YUAN      DAY         KEY\nplant, the  1,200   1,234.56  -           ff\n-           0       0.00      2024-01-02  -\n" +
-			"2 holdings at height 7; goes on: --cursor abc, or --all\n",
+			"2 of 3 holdings at height 7; goes on: --cursor abc, or --all\n",
 		{csv: true}: "party,tonnes,yuan,day,key\n\"plant, the\",1200,1234.56,,ff\n,0,0.00,2024-01-02,\n",
-		{json: true}: `{"height":7,"complete":false,"cursor":"abc","holdings":[{"party":"plant, the","tonnes":1200,"yuan":"1234.56","day":"","key":"ff"},` +
+		{json: true}: `{"height":7,"total":3,"complete":false,"cursor":"abc","holdings":[{"party":"plant, the","tonnes":1200,"yuan":"1234.56","day":"","key":"ff"},` +
 			`{"party":"","tonnes":0,"yuan":"0.00","day":"2024-01-02","key":""}]}` + "\n",
 	} {
 		out.Reset()
@@ -198,8 +198,25 @@ func TestTable(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("%+v prints\n%s\nwant\n%s", f, out.String(), want)
 		}
-		if f.csv != strings.Contains(errOut.String(), "2 holdings at height 7; goes on") {
+		if f.csv != strings.Contains(errOut.String(), "2 of 3 holdings at height 7; goes on") {
 			t.Errorf("%+v says %q", f, errOut.String())
+		}
+	}
+	for want, list := range map[string]table{
+		"0 parties at height 7; complete":                                            {},
+		"0 of 0 parties at height 7; complete":                                       {total: new(uint64(0))},
+		"0 of 20,000 parties at height 7; complete":                                  {total: new(uint64(20_000))},
+		"0 parties read page by page at heights 5 to 7; complete":                    {from: 5},
+		"0 of 2 parties read page by page at heights 5 to 7, counted at 5; complete": {from: 5, total: new(uint64(2))},
+		"1,000 of 20,000 parties at height 7; complete":                              {total: new(uint64(20_000)), items: 1000},
+	} {
+		list.name, list.page = "parties", api.Page{Height: 7, Complete: true}
+		if got := list.extent(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		out.Reset()
+		if err := list.printJSON(&out); err != nil || strings.Contains(out.String(), `"total":`) != (list.total != nil) {
+			t.Errorf("%s prints %s, %v", want, out.String(), err)
 		}
 	}
 	empty := table{name: "parties", columns: []string{"id"}, page: api.Page{Height: 1, Complete: true}}

@@ -30,7 +30,8 @@ func newQueryCommand(g *globals) *cobra.Command {
 		Use:   "query",
 		Short: "Ask what the ledger holds",
 		Long: `Ask what the ledger holds. Every answer says at which height it was true, every
-list also whether it is complete.
+list also whether it is complete, and its total, which a page behind --cursor does
+not have.
 
 What a party holds, asks for or signs is not for everybody: it needs --party, --key
 and --genesis, with a key that has the right to view.`,
@@ -77,7 +78,7 @@ type pageRequest struct {
 // list makes the command of a query for a list; next fetches a page and adds
 // its rows.
 func (q *querying) list(cmd *cobra.Command, a access, name string, columns []string, paged bool, next func(ctx context.Context, c *api.Client, args []string, p pageRequest, t *table) (api.Page, error)) *cobra.Command {
-	cmd.Flags().BoolVar(&q.csv, "csv", false, "print CSV; height and cursor go to standard error")
+	cmd.Flags().BoolVar(&q.csv, "csv", false, "print CSV; height, total and cursor go to standard error")
 	if paged {
 		cmd.Flags().BoolVar(&q.all, "all", false, "read page after page to the end")
 		cmd.Flags().StringVar(&q.cursor, "cursor", "", "where the last page ended")
@@ -96,6 +97,9 @@ func (q *querying) list(cmd *cobra.Command, a access, name string, columns []str
 					return err
 				}
 				t.page = page
+				if page.Counted != nil {
+					t.total = new(page.GetTotal())
+				}
 				if first == 0 {
 					first = page.Height
 				} else if page.Height != first {

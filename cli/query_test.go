@@ -57,7 +57,7 @@ func TestQueries(t *testing.T) {
 	s := traded(t)
 	for command, want := range map[string]string{
 		"party entity-1":                     `"role":"entity","name":"Entity 1","region":"region"`,
-		"parties --role entity":              `"complete":true,"cursor":"","parties":[{"id":"entity-1"`,
+		"parties --role entity":              `"total":2,"complete":true,"cursor":"","parties":[{"id":"entity-1"`,
 		"holdings":                           `"holdings":[{"party":"entity-1","instrument":"CEA22","tonnes":3490,"registry":2690,"trading":500,"locked":0,"pending":0,"pledged":200,"frozen":100,"receivable":0,"brought_forward":0},{"party":"entity-2","instrument":"CEA22","tonnes":1500`,
 		"holdings entity-2":                  `"holdings":[{"party":"entity-2"`,
 		"money":                              `{"party":"entity-2","yuan":"380000.00","locked_yuan":"0.00","proceeds_yuan":"0.00","brought_forward_yuan":"0.00"}`,
@@ -75,7 +75,7 @@ func TestQueries(t *testing.T) {
 		"allocation entity-1 CEA22":          `"pre":false,"pre_tonnes":0,"final":true,"final_tonnes":10000`,
 		"verifications 2023":                 `{"entity":"entity-1","year":2023,"tonnes":5000,"verifier":"verifier"`,
 		"applications entity-1":              `{"applicant":"entity-1","application":"S-1","kind":"surrender","instrument":"CEA22","tonnes":5000,"beneficiary":"entity-1","year":"2023","purpose":"","state":"approved"`,
-		"applications --state approved":      `"decider":"region"},{"applicant":"entity-1","application":"V-1","kind":"cancellation"`,
+		"applications --state approved":      `"total":2,"complete":true,"cursor":"","applications":[{"applicant":"entity-1","application":"S-1"`,
 		"voluntary":                          `"application":"V-1","kind":"cancellation","instrument":"CEA22","tonnes":10,"beneficiary":"","year":"","purpose":"A meeting"`,
 		"cancellations":                      `{"cancellation":"C1","owner":"entity-2","batch":"B-1","tonnes":5,"for":"national-offset","day":"2024-01-02","booked":2023}`,
 		"reductions":                         `{"batch":"B-1","project":"Wind","tonnes":50,"cancelled":5,"document":"R-1","old":false}`,
@@ -133,19 +133,26 @@ func TestQueryTransaction(t *testing.T) {
 func TestQueryPages(t *testing.T) {
 	s := newSolo(t)
 	query := []string{"query", "parties", "--api", s.address, "--limit", "2"}
-	if out := mustRun(t, query...); !strings.Contains(out, "2 parties at height 0; goes on: --cursor ") {
+	if out := mustRun(t, query...); !strings.Contains(out, "2 of 13 parties at height 0; goes on: --cursor ") {
 		t.Errorf("one page says\n%s", out)
 	}
 	var ids []string
 	cursor := ""
 	for range 13 {
 		var page struct {
+			Total    *int
 			Complete bool
 			Cursor   string
 			Parties  []struct{ ID string }
 		}
 		if err := json.Unmarshal([]byte(mustRun(t, append(query, "--json", "--cursor", cursor)...)), &page); err != nil {
-			t.Fatalf("%+v, %v", page, err)
+			t.Fatal(err)
+		}
+		if first := cursor == ""; first != (page.Total != nil) || first && *page.Total != 13 {
+			t.Fatalf("behind the cursor %q, the total is %v", cursor, page.Total)
+		}
+		if out := mustRun(t, append(query, "--cursor", cursor)...); cursor != "" && !strings.Contains(out, fmt.Sprintf("\n%d parties at height 0; ", len(page.Parties))) {
+			t.Errorf("behind the cursor %q, a page says\n%s", cursor, out)
 		}
 		for _, p := range page.Parties {
 			ids = append(ids, p.ID)
@@ -158,7 +165,7 @@ func TestQueryPages(t *testing.T) {
 	if len(ids) != 13 || strings.Count(out, "\n") != 14 {
 		t.Errorf("pages hold %v, --all prints\n%s", ids, out)
 	}
-	if out := mustRun(t, append(query, "--all")...); !strings.Contains(out, "13 parties at height 0; complete") {
+	if out := mustRun(t, append(query, "--all")...); !strings.Contains(out, "13 of 13 parties at height 0; complete") {
 		t.Errorf("--all says\n%s", out)
 	}
 	mustFail(t, exitFailed, "cursor", append(query, "--cursor", "nonsense")...)

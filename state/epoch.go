@@ -305,18 +305,18 @@ func (v *View) ProveStatement(epoch uint64, party string) (key, file []byte, err
 }
 
 // HoldingsAt, MoneyAt and StatementAt answer as of a height that the view has.
-func (v *View) HoldingsAt(height uint64, party, instrument, after string, limit int) ([]tx.Holding, string, error) {
+func (v *View) HoldingsAt(height uint64, party, instrument, after string, limit int) ([]tx.Holding, int, string, error) {
 	p, err := v.At(height)
 	if err != nil {
-		return nil, "", err
+		return nil, notCounted, "", err
 	}
 	return p.Holdings(party, instrument, after, limit)
 }
 
-func (v *View) MoneyAt(height uint64, party, after string, limit int) ([]tx.Money, string, error) {
+func (v *View) MoneyAt(height uint64, party, after string, limit int) ([]tx.Money, int, string, error) {
 	p, err := v.At(height)
 	if err != nil {
-		return nil, "", err
+		return nil, notCounted, "", err
 	}
 	return p.Money(party, after, limit)
 }

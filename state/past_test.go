@@ -15,43 +15,53 @@ import (
 
 // dated is what View and Past both answer.
 type dated interface {
-	Holdings(party, instrument, after string, limit int) ([]tx.Holding, string, error)
-	Money(party, after string, limit int) ([]tx.Money, string, error)
-	Parties(role tx.Role, region, after string, limit int) ([]tx.Party, string, error)
-	ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, string, error)
+	Holdings(party, instrument, after string, limit int) ([]tx.Holding, int, string, error)
+	Money(party, after string, limit int) ([]tx.Money, int, string, error)
+	Parties(role tx.Role, region, after string, limit int) ([]tx.Party, int, string, error)
+	ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, int, string, error)
 	Validators() ([]tx.Validator, error)
 	Party(id string) (tx.Party, bool, error)
 }
 
-// pages reads a list two items at a time.
-func pages[M any](t testing.TB, out *strings.Builder, list func(after string, limit int) ([]M, string, error)) {
+// pages reads a list two items at a time. Its first page has the total, and no other.
+func pages[M any](t testing.TB, out *strings.Builder, list func(after string, limit int) ([]M, int, string, error)) {
+	all, read := 0, 0
 	for after, more := "", true; more; more = after != "" {
-		items, next, err := list(after, 2)
+		items, total, next, err := list(after, 2)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if after == "" {
+			all = total
+		} else if total != -1 {
+			t.Errorf("behind %q, a page has the total %d", after, total)
 		}
 		for i := range items {
 			fmt.Fprintln(out, any(&items[i]))
 		}
+		read += len(items)
 		after = next
+	}
+	if all != read {
+		t.Errorf("the first page has the total %d of %d items", all, read)
 	}
 }
 
 // everything is all that a ledger answers with a date.
 func everything(t testing.TB, d dated) string {
 	var out strings.Builder
-	pages(t, &out, func(after string, limit int) ([]tx.Holding, string, error) {
+	pages(t, &out, func(after string, limit int) ([]tx.Holding, int, string, error) {
 		return d.Holdings("", "", after, limit)
 	})
-	pages(t, &out, func(after string, limit int) ([]tx.Holding, string, error) {
+	pages(t, &out, func(after string, limit int) ([]tx.Holding, int, string, error) {
 		return d.Holdings("e1", "CEA22", after, limit)
 	})
-	pages(t, &out, func(after string, limit int) ([]tx.Money, string, error) { return d.Money("", after, limit) })
-	pages(t, &out, func(after string, limit int) ([]tx.Money, string, error) { return d.Money("e1", after, limit) })
-	pages(t, &out, func(after string, limit int) ([]tx.Party, string, error) {
+	pages(t, &out, func(after string, limit int) ([]tx.Money, int, string, error) { return d.Money("", after, limit) })
+	pages(t, &out, func(after string, limit int) ([]tx.Money, int, string, error) { return d.Money("e1", after, limit) })
+	pages(t, &out, func(after string, limit int) ([]tx.Party, int, string, error) {
 		return d.Parties(tx.RoleUnspecified, "", after, limit)
 	})
-	pages(t, &out, func(after string, limit int) ([]tx.ReductionHolding, string, error) {
+	pages(t, &out, func(after string, limit int) ([]tx.ReductionHolding, int, string, error) {
 		return d.ReductionHoldings("", after, limit)
 	})
 	validators, err := d.Validators()

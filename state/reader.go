@@ -117,35 +117,45 @@ func (r *reader) scanPast(store pebble.Reader, prefix, from []byte, yield func(k
 	return errors.Join(err, oldErr)
 }
 
-// page collects a part of a list: what lies after the cursor, up to a limit.
+// page collects a part of a list: what lies after the cursor, up to a limit. The
+// first page, which has no cursor, counts the list.
 type page[T any] struct {
 	after string
 	limit int
 	items []T
+	total int
 	next  string
 	last  string
 }
 
-// add keeps an item, false where the page is full: the list has more. Cursors
-// go up.
+// add takes the next item of the list, and says whether the page wants to see more:
+// a full one only to count them. Cursors go up.
 func (p *page[T]) add(cursor string, make func() T) bool {
-	switch {
-	case p.after != "" && cursor <= p.after:
-	case len(p.items) < p.limit:
-		p.items, p.last = append(p.items, make()), cursor
-	default:
-		p.next = p.last
-		return false
+	if p.after != "" && cursor <= p.after {
+		return true
 	}
-	return true
+	p.total++
+	if len(p.items) < p.limit {
+		p.items, p.last = append(p.items, make()), cursor
+		return true
+	}
+	p.next = p.last
+	return p.after == ""
 }
 
-func (p *page[T]) result(err error) ([]T, string, error) {
+func (p *page[T]) result(err error) ([]T, int, string, error) {
 	if err != nil {
-		return nil, "", err
+		return nil, notCounted, "", err
 	}
-	return p.items, p.next, nil
+	if p.after != "" {
+		p.total = notCounted
+	}
+	return p.items, p.total, p.next, nil
 }
+
+// notCounted is the total behind a cursor: no number of items, so that who takes it
+// for one sees it.
+const notCounted = -1
 
 // list yields the records of a list: those whose keys go on behind base with
 // within. A cursor is what follows base in a key, so that the list begins to read
@@ -171,23 +181,16 @@ func (r *reader) Party(id string) (tx.Party, bool, error) {
 
 // Parties lists accounts in order of id, of one role unless it is unspecified,
 // and of one region unless it is empty.
-func (r *reader) Parties(role tx.Role, region, after string, limit int) ([]tx.Party, string, error) {
-	p := page[tx.Party]{after: after, limit: limit}
-	var err error
-	for id, value := range r.list([]byte{rangeParty}, "", after, &err) {
-		var party tx.Party
-		decode(value, &party)
-		if (role == tx.RoleUnspecified || party.Role == role) && of(region, party.Region) && !p.add(id, func() tx.Party { return party }) {
-			break
-		}
-	}
-	return p.result(err)
+func (r *reader) Parties(role tx.Role, region, after string, limit int) ([]tx.Party, int, string, error) {
+	return records(r, []byte{rangeParty}, "", after, limit, where(role != tx.RoleUnspecified || region != "", func(p *tx.Party) bool {
+		return (role == tx.RoleUnspecified || p.Role == role) && of(region, p.Region)
+	}))
 }
 
 // Holdings lists holdings by party and instrument, of one party or one
 // instrument unless these are empty. Positions that came down to nothing are
 // listed too.
-func (r *reader) Holdings(party, instrument, after string, limit int) ([]tx.Holding, string, error) {
+func (r *reader) Holdings(party, instrument, after string, limit int) ([]tx.Holding, int, string, error) {
 	p := page[tx.Holding]{after: after, limit: limit}
 	var err error
 	for cursor, value := range r.list([]byte{rangeHolding}, withinParty(party), after, &err) {
@@ -224,7 +227,7 @@ func withinParty(party string) string {
 }
 
 // Money lists money by party, of one party unless it is empty.
-func (r *reader) Money(party, after string, limit int) ([]tx.Money, string, error) {
+func (r *reader) Money(party, after string, limit int) ([]tx.Money, int, string, error) {
 	p := page[tx.Money]{after: after, limit: limit}
 	var err error
 	for holder, value := range r.list([]byte{rangeMoney}, party, after, &err) {
@@ -250,7 +253,7 @@ func (r *reader) Money(party, after string, limit int) ([]tx.Money, string, erro
 
 // ReductionHoldings lists holdings of CCER by party and batch, of one party unless
 // it is empty. Those that came down to nothing are listed too.
-func (r *reader) ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, string, error) {
+func (r *reader) ReductionHoldings(party, after string, limit int) ([]tx.ReductionHolding, int, string, error) {
 	p := page[tx.ReductionHolding]{after: after, limit: limit}
 	var err error
 	for cursor, value := range r.list([]byte{rangeCCER}, withinParty(party), after, &err) {

@@ -32,17 +32,17 @@ func (s *script) show(d *datadriven.TestData) string {
 		h := v.Head()
 		line(fmt.Sprintf("height %d, day %s, open day %s, version %d, transactions %d, pages missing %d", h.Height, h.Day, h.OpenDay, h.ProtocolVersion, h.Transactions, h.OpeningPagesMissing), nil)
 	case "holdings":
-		all, next, err := v.Holdings(arg(1), "", "", 100)
+		all, total, next, err := v.Holdings(arg(1), "", "", 100)
 		for i := range all {
 			line(&all[i], err)
 		}
-		line(fmt.Sprintf("total %d%s", len(all), next), err)
+		line(fmt.Sprintf("total %d%s", total, next), err)
 	case "money":
-		all, next, err := v.Money(arg(1), "", 100)
+		all, total, next, err := v.Money(arg(1), "", 100)
 		for i := range all {
 			line(&all[i], err)
 		}
-		line(fmt.Sprintf("total %d%s", len(all), next), err)
+		line(fmt.Sprintf("total %d%s", total, next), err)
 	case "bulletin":
 		b, ok, err := v.Bulletin(tx.Day(whole(arg(1))))
 		line(fmt.Sprintf("found %v closed %v year %d/%d cumulative %d/%d", ok, b.Closed, b.YearTonnes, b.YearAmount, b.CumulativeTonnes, b.CumulativeAmount), err)
@@ -56,7 +56,7 @@ func (s *script) show(d *datadriven.TestData) string {
 	case "obligations":
 		s.showObligations(v, tx.Year(whole(arg(1))), line)
 	case "duty": // of one entity, and of one region
-		showList(s, line, func(after string, limit int) ([]tx.Obligation, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.Obligation, int, string, error) {
 			return v.Obligations(tx.Year(whole(arg(1))), arg(3), arg(2), after, limit)
 		})
 	case "party":
@@ -69,7 +69,7 @@ func (s *script) show(d *datadriven.TestData) string {
 		id, err := tx.TransactionID(s.f.Hash, s.raws[arg(1)])
 		s.must(err)
 		party, _, _ := strings.Cut(arg(1), "/")
-		all, _, err := v.Prepared(party, "", 100)
+		all, _, _, err := v.Prepared(party, "", 100)
 		for _, p := range all {
 			if string(p.Id) == string(id[:]) {
 				line(fmt.Sprintf("%s lapses %s, signed by %v, %d operations", p.State, p.Lapses, p.Signers, len(p.Operations)), err)
@@ -103,68 +103,68 @@ func (s *script) show(d *datadriven.TestData) string {
 		d, _, err := v.Settlement(tx.Day(whole(arg(1))))
 		line(&d, err)
 	case "trades":
-		showList(s, line, func(after string, limit int) ([]tx.TradeRecord, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.TradeRecord, int, string, error) {
 			return v.Trades(tx.Day(whole(arg(1))), after, limit)
 		})
 	case "session":
 		b, _, err := v.Session(arg(1))
 		line(&b, err)
 	case "lots": // of an entity, of an instrument
-		showList(s, line, func(after string, limit int) ([]tx.Lot, string, error) {
-			all, next, err := v.Lots(arg(1), arg(2), after, limit)
+		showList(s, line, func(after string, limit int) ([]tx.Lot, int, string, error) {
+			all, total, next, err := v.Lots(arg(1), arg(2), after, limit)
 			for i := range all {
 				all[i].TableSha256 = nil
 			}
-			return all, next, err
+			return all, total, next, err
 		})
 	case "allocation":
 		a, _, err := v.Allocation(arg(1), arg(2))
 		line(&a, err)
 	case "verifications":
-		showList(s, line, func(after string, limit int) ([]tx.Verification, string, error) {
-			all, next, err := v.Verifications(tx.Year(whole(arg(1))), arg(2), after, limit)
+		showList(s, line, func(after string, limit int) ([]tx.Verification, int, string, error) {
+			all, total, next, err := v.Verifications(tx.Year(whole(arg(1))), arg(2), after, limit)
 			for i := range all {
 				all[i].ReportSha256 = nil
 			}
-			return all, next, err
+			return all, total, next, err
 		})
 	case "applications": // of an applicant, for an entity, in a state
 		var state tx.ApplicationState
 		if arg(3) != "" {
 			state = tx.ApplicationState(whole(arg(3)))
 		}
-		showList(s, line, func(after string, limit int) ([]tx.Application, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.Application, int, string, error) {
 			return v.Applications(arg(1), arg(2), state, after, limit)
 		})
 	case "voluntary":
-		showList(s, line, func(after string, limit int) ([]tx.Application, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.Application, int, string, error) {
 			return v.VoluntaryCancellations(after, limit)
 		})
 	case "cancellations":
-		showList(s, line, func(after string, limit int) ([]tx.Cancellation, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.Cancellation, int, string, error) {
 			return v.Cancellations(arg(1), after, limit)
 		})
 	case "reductions":
-		showList(s, line, func(after string, limit int) ([]tx.Reduction, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.Reduction, int, string, error) {
 			return v.Reductions(after, limit)
 		})
 	case "ccer":
-		showList(s, line, func(after string, limit int) ([]tx.ReductionHolding, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.ReductionHolding, int, string, error) {
 			return v.ReductionHoldings(arg(1), after, limit)
 		})
 	case "freezes":
-		showList(s, line, func(after string, limit int) ([]tx.FreezeRecord, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.FreezeRecord, int, string, error) {
 			return v.Freezes(arg(1), after, limit)
 		})
 	case "pledges":
-		showList(s, line, func(after string, limit int) ([]tx.PledgeRecord, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.PledgeRecord, int, string, error) {
 			return v.Pledges(arg(1), after, limit)
 		})
 	case "carry-over":
 		c, err := v.CarryOver(arg(1))
 		line(&c, err)
 	case "risks":
-		showList(s, line, func(after string, limit int) ([]tx.Risk, string, error) {
+		showList(s, line, func(after string, limit int) ([]tx.Risk, int, string, error) {
 			return v.Risks(tx.Year(whole(arg(1))), arg(2), arg(3), after, limit)
 		})
 	case "penalty":
@@ -180,23 +180,27 @@ func (s *script) show(d *datadriven.TestData) string {
 }
 
 // showList prints a list, which must be the same when it is read item by item.
-func showList[M any](s *script, line func(any, error), list func(after string, limit int) ([]M, string, error)) {
-	all, rest, err := list("", 100)
+func showList[M any](s *script, line func(any, error), list func(after string, limit int) ([]M, int, string, error)) {
+	all, total, rest, err := list("", 100)
 	s.must(err)
-	if rest != "" {
-		s.t.Fatalf("%d items, and a cursor %q", len(all), rest)
+	if rest != "" || total != len(all) {
+		s.t.Fatalf("%d of %d items, and a cursor %q", len(all), total, rest)
 	}
 	after := ""
 	for i := range all {
-		one, next, err := list(after, 1)
+		one, n, next, err := list(after, 1)
 		s.must(err)
-		if len(one) != 1 || !reflect.DeepEqual(one[0], all[i]) || (next == "") != (i == len(all)-1) {
-			s.t.Fatalf("item %d of %d after the cursor %q is %v, the next cursor %q, the whole list has %v", i, len(all), after, one, next, all[i])
+		want := total
+		if i > 0 {
+			want = -1 // behind a cursor
+		}
+		if len(one) != 1 || n != want || !reflect.DeepEqual(one[0], all[i]) || (next == "") != (i == total-1) {
+			s.t.Fatalf("item %d of %d after the cursor %q is %v, the next cursor %q, the whole list has %v", i, n, after, one, next, all[i])
 		}
 		after = next
 		line(any(&all[i]).(fmt.Stringer).String(), nil)
 	}
-	line(fmt.Sprintf("total %d", len(all)), nil)
+	line(fmt.Sprintf("total %d", total), nil)
 }
 
 // partyFacts are what an account says beside what every account says.
@@ -221,7 +225,7 @@ func partyFacts(p *tx.Party) (all string) {
 }
 
 func (s *script) showObligations(v *state.View, year tx.Year, line func(any, error)) {
-	all, _, err := v.Obligations(year, "", "", "", 100)
+	all, _, _, err := v.Obligations(year, "", "", "", 100)
 	for i := range all {
 		line(&all[i], err)
 	}

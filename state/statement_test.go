@@ -36,11 +36,11 @@ func statementOf(t testing.TB, d interface {
 
 // inName is all that stands in a party's name at a height.
 func inName(t testing.TB, d dated, party string) string {
-	holdings, _, err := d.Holdings(party, "", "", 100)
+	holdings, _, _, err := d.Holdings(party, "", "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	money, _, err := d.Money(party, "", 100)
+	money, _, _, err := d.Money(party, "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestStatements(t *testing.T) {
 	v, err := s.ledger.View()
 	s.must(err)
 	defer func() { s.must(v.Close()) }()
-	parties, _, err := v.Parties(tx.RoleUnspecified, "", "", 100)
+	parties, _, _, err := v.Parties(tx.RoleUnspecified, "", "", 100)
 	s.must(err)
 	others := 0
 	for i := range parties {
@@ -122,7 +122,7 @@ func TestStatements(t *testing.T) {
 				t.Errorf("%s: block %d changed something, the statement has nothing of it", id, h)
 			}
 		}
-		holdings, _, err := v.Holdings(id, "", "", 100)
+		holdings, _, _, err := v.Holdings(id, "", "", 100)
 		s.must(err)
 		for _, h := range holdings {
 			b := written["\x06"+id+"\x00"+h.Instrument]

@@ -14,10 +14,11 @@ import (
 // until Close, which the caller owes: the ledger closes after its views.
 //
 // Lists take the cursor that the list before returned, "" for the beginning,
-// and a limit greater than 0; they return the items and the cursor of the rest,
-// "" at the end. A page reads from its cursor to its last item, however long the
-// list is; what a filter leaves out on the way is read too, unless a key begins
-// with what the filter asks for.
+// and a limit greater than 0; they return the items, how many the whole list has, and
+// the cursor of the rest, "" at the end. The first page counts the list to its end. A
+// page behind a cursor does not: its total is -1, and it reads from its cursor to its
+// last item, however long the list is. What a filter leaves out on the way is read
+// too, unless a key begins with what the filter asks for.
 type View struct {
 	reader
 	ledger *Ledger

@@ -13,23 +13,27 @@ func (v *View) Bulletin(day tx.Day) (tx.Bulletin, bool, error) {
 	return one[tx.Bulletin](&v.reader, dayKey(nil, rangeBulletin, day))
 }
 
-// Bulletins lists the bulletins of the days from … to, at most limit of them, and
-// the day on which the rest begins, 0 at the end.
-func (v *View) Bulletins(from, to tx.Day, limit int) (all []tx.Bulletin, next tx.Day, err error) {
-	for key, value := range v.eachFrom([]byte{rangeBulletin}, dayKey(nil, rangeBulletin, from), &err) {
+// Bulletins lists the bulletins of the days from … to. Its cursor is the day on which
+// the rest begins, 0 for the beginning and at the end.
+func (v *View) Bulletins(from, to, cursor tx.Day, limit int) (all []tx.Bulletin, total int, next tx.Day, err error) {
+	for key, value := range v.eachFrom([]byte{rangeBulletin}, dayKey(nil, rangeBulletin, max(from, cursor)), &err) {
 		day := tx.Day(binary.BigEndian.Uint32(key))
-		if day > to {
+		if day > to || next != 0 && cursor != 0 {
 			break
 		}
-		if len(all) == limit {
+		total++
+		if len(all) < limit {
+			var b tx.Bulletin
+			decode(value, &b)
+			all = append(all, b)
+		} else if next == 0 {
 			next = day
-			break
 		}
-		var b tx.Bulletin
-		decode(value, &b)
-		all = append(all, b)
 	}
-	return all, next, err
+	if cursor != 0 {
+		total = notCounted
+	}
+	return all, total, next, err
 }
 
 // YearTotals of a calendar year in which a day was opened.
@@ -89,7 +93,7 @@ func obligationState(o *tx.Obligation, closed bool, deadline tx.Day) tx.Obligati
 // Obligations lists a year's obligations by region and entity, of one region or
 // one entity unless these are empty. An entity asked for that has none of the year
 // is listed without duty.
-func (v *View) Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, string, error) {
+func (v *View) Obligations(year tx.Year, region, entity, after string, limit int) ([]tx.Obligation, int, string, error) {
 	p := page[tx.Obligation]{after: after, limit: limit}
 	if entity != "" {
 		after = "" // whether it has one is seen in the whole list

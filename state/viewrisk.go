@@ -9,12 +9,12 @@ import (
 // Risks lists where a year's obligations stand, by region and entity, of one
 // region or entity unless these are empty (domain 8.3). An entity without an
 // obligation has no risk.
-func (v *View) Risks(year tx.Year, region, entity, after string, limit int) (all []tx.Risk, next string, err error) {
+func (v *View) Risks(year tx.Year, region, entity, after string, limit int) (all []tx.Risk, total int, next string, err error) {
 	defer recovered(&err)
 	x := newExec(v.ledger.chain, v.store, v.at.facts)
 	deadline, err := v.deadline(year)
 	if err != nil {
-		return nil, "", err
+		return nil, notCounted, "", err
 	}
 	p := page[tx.Risk]{after: after, limit: limit}
 	for cursor, o := range v.eachObligation(year, region, after, &err) {
@@ -87,7 +87,7 @@ func (v *View) Penalty(entity string, year tx.Year) (p tx.Penalty, found bool, e
 	}
 	p = tx.Penalty{Entity: entity, Year: year, Unsurrendered: stillDue(&o), Deduction: stillDue(&o)}
 	first, last := monthBefore(deadline)
-	bulletins, _, err := v.Bulletins(first, last, 31)
+	bulletins, _, _, err := v.Bulletins(first, last, 0, 31)
 	for i := range bulletins {
 		q := &bulletins[i].Composite
 		p.MonthTonnes += q.ListedTonnes + q.BlockTonnes + q.BiddingTonnes

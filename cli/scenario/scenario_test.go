@@ -86,7 +86,7 @@ func ask(t *testing.T, v *state.View, f *File) *Answers {
 	year := tx.Day(f.Calendar.Year * 10000)
 	var err1, err2, err3, err4 error
 	var found bool
-	a.Bulletins, _, err1 = v.Bulletins(year, year+1231, 1000)
+	a.Bulletins, _, _, err1 = v.Bulletins(year, year+1231, 0, 1000)
 	a.Totals, _, err2 = v.YearTotals(tx.Year(f.Calendar.Year))
 	a.Obligation, found, err3 = v.YearObligation(tx.Year(f.obligation().Year))
 	c, err4 := v.Conservation()

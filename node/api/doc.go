@@ -5,11 +5,12 @@
 // # Answers
 //
 // Every answer to a query is true at one height, which it names; a list says
-// whether it is complete, and gives the cursor of the rest. A query
-// with min_height waits until the node has applied that height, at most ten
-// seconds and never past the caller's deadline; one more than 1,000 blocks
-// above the newest height that the node knows of is refused at once with
-// HEIGHT_NOT_KNOWN.
+// whether it is complete, and gives the cursor of the rest. Its first page, the one
+// without a cursor, also gives the exact total; a page behind a cursor has none, so
+// that a walk over all pages does not read the list anew for each. A query with
+// min_height waits until the node has applied that height, at most ten seconds
+// and never past the caller's deadline; one more than 1,000 blocks above the newest
+// height that the node knows of is refused at once with HEIGHT_NOT_KNOWN.
 //
 // # Rights
 //

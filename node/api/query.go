@@ -104,9 +104,14 @@ func look[T any](ctx context.Context, s *Server, minHeight uint64, query func(Vi
 	return out, nil
 }
 
-// page describes a list; next is empty when it is complete.
-func page(height uint64, list, next string) Page {
-	return Page{Height: height, Complete: next == "", Cursor: seal(list, next)}
+// page describes a list; total is negative where it was not counted, and next is empty
+// when the list is complete.
+func page(height uint64, total int, list, next string) Page {
+	p := Page{Height: height, Complete: next == "", Cursor: seal(list, next)}
+	if total >= 0 {
+		p.Counted = &Page_Total{Total: uint64(total)}
+	}
+	return p
 }
 
 // first is the first of the errors that is one.
@@ -201,8 +206,8 @@ func (s service) ListParties(ctx context.Context, in *ListPartiesRequest) (*List
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListPartiesResponse, error) {
-		items, next, err := v.Parties(in.Role, in.Region, after, limit)
-		return &ListPartiesResponse{Page: page(h, "ListParties", next), Parties: items}, err
+		items, total, next, err := v.Parties(in.Role, in.Region, after, limit)
+		return &ListPartiesResponse{Page: page(h, total, "ListParties", next), Parties: items}, err
 	})
 }
 
@@ -225,11 +230,11 @@ func (s service) ListHoldings(ctx context.Context, in *ListHoldingsRequest) (*Li
 			if err != nil {
 				return nil, err
 			}
-			items, next, err := v.HoldingsAt(at, in.Party, in.Instrument, after, limit)
-			return &ListHoldingsResponse{Page: page(at, "ListHoldings", next), Holdings: items}, err
+			items, total, next, err := v.HoldingsAt(at, in.Party, in.Instrument, after, limit)
+			return &ListHoldingsResponse{Page: page(at, total, "ListHoldings", next), Holdings: items}, err
 		}
-		items, next, err := v.Holdings(in.Party, in.Instrument, after, limit)
-		return &ListHoldingsResponse{Page: page(h, "ListHoldings", next), Holdings: items}, err
+		items, total, next, err := v.Holdings(in.Party, in.Instrument, after, limit)
+		return &ListHoldingsResponse{Page: page(h, total, "ListHoldings", next), Holdings: items}, err
 	})
 }
 
@@ -252,11 +257,11 @@ func (s service) ListMoney(ctx context.Context, in *ListMoneyRequest) (*ListMone
 			if err != nil {
 				return nil, err
 			}
-			items, next, err := v.MoneyAt(at, in.Party, after, limit)
-			return &ListMoneyResponse{Page: page(at, "ListMoney", next), Money: items}, err
+			items, total, next, err := v.MoneyAt(at, in.Party, after, limit)
+			return &ListMoneyResponse{Page: page(at, total, "ListMoney", next), Money: items}, err
 		}
-		items, next, err := v.Money(in.Party, after, limit)
-		return &ListMoneyResponse{Page: page(h, "ListMoney", next), Money: items}, err
+		items, total, next, err := v.Money(in.Party, after, limit)
+		return &ListMoneyResponse{Page: page(h, total, "ListMoney", next), Money: items}, err
 	})
 }
 
@@ -287,8 +292,8 @@ func (s service) ListObligations(ctx context.Context, in *ListObligationsRequest
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListObligationsResponse, error) {
-		items, next, err := v.Obligations(in.Year, in.Region, in.Entity, after, limit)
-		return &ListObligationsResponse{Page: page(h, "ListObligations", next), Obligations: items}, err
+		items, total, next, err := v.Obligations(in.Year, in.Region, in.Entity, after, limit)
+		return &ListObligationsResponse{Page: page(h, total, "ListObligations", next), Obligations: items}, err
 	})
 }
 
@@ -298,7 +303,7 @@ func (s service) ListRegionObligations(ctx context.Context, in *ListRegionObliga
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListRegionObligationsResponse, error) {
 		items, err := v.RegionObligations(in.Year)
-		return &ListRegionObligationsResponse{Page: page(h, "", ""), Regions: items}, err
+		return &ListRegionObligationsResponse{Page: page(h, len(items), "", ""), Regions: items}, err
 	})
 }
 
@@ -346,20 +351,20 @@ func (s service) ListBulletins(ctx context.Context, in *ListBulletinsRequest) (*
 	if from > to {
 		return nil, badRequest("from %s lies after to %s", from, to)
 	}
-	begin := from
+	var cursor tx.Day
 	if after != "" {
 		day, err := strconv.ParseInt(after, 10, 32)
-		if begin = tx.Day(day); err != nil || begin < from || begin > to {
+		if cursor = tx.Day(day); err != nil || cursor < from || cursor > to {
 			return nil, badRequest("the cursor does not lie between %s and %s", from, to)
 		}
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListBulletinsResponse, error) {
-		items, nextDay, err := v.Bulletins(begin, to, limit)
+		items, total, nextDay, err := v.Bulletins(from, to, cursor, limit)
 		next := ""
 		if nextDay != 0 {
 			next = decimal(int(nextDay))
 		}
-		return &ListBulletinsResponse{Page: page(h, list, next), Bulletins: items}, err
+		return &ListBulletinsResponse{Page: page(h, total, list, next), Bulletins: items}, err
 	})
 }
 
@@ -379,14 +384,14 @@ func (s service) GetYearTotals(ctx context.Context, in *GetYearTotalsRequest) (*
 func (s service) ListParameters(ctx context.Context, in *ListParametersRequest) (*ListParametersResponse, error) {
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListParametersResponse, error) {
 		items, err := v.Parameters()
-		return &ListParametersResponse{Page: page(h, "", ""), Parameters: items}, err
+		return &ListParametersResponse{Page: page(h, len(items), "", ""), Parameters: items}, err
 	})
 }
 
 func (s service) ListValidators(ctx context.Context, in *ListValidatorsRequest) (*ListValidatorsResponse, error) {
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListValidatorsResponse, error) {
 		items, err := v.Validators()
-		return &ListValidatorsResponse{Page: page(h, "", ""), Validators: items}, err
+		return &ListValidatorsResponse{Page: page(h, len(items), "", ""), Validators: items}, err
 	})
 }
 
@@ -403,7 +408,7 @@ func (s service) ListAttestations(context.Context, *ListAttestationsRequest) (*L
 	for i := range items {
 		height = max(height, items[i].Height)
 	}
-	return &ListAttestationsResponse{Page: page(height, "", ""), Attestations: items}, nil
+	return &ListAttestationsResponse{Page: page(height, len(items), "", ""), Attestations: items}, nil
 }
 
 func (s service) Status(context.Context, *StatusRequest) (*StatusResponse, error) {

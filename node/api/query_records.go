@@ -16,8 +16,8 @@ func (s service) ListTrades(ctx context.Context, in *ListTradesRequest) (*ListTr
 		if err := who.may(v, ""); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Trades(in.Day, after, limit)
-		return &ListTradesResponse{Page: page(h, "ListTrades", next), Trades: items}, err
+		items, total, next, err := v.Trades(in.Day, after, limit)
+		return &ListTradesResponse{Page: page(h, total, "ListTrades", next), Trades: items}, err
 	})
 }
 
@@ -61,8 +61,8 @@ func (s service) ListLots(ctx context.Context, in *ListLotsRequest) (*ListLotsRe
 		if err := who.may(v, in.Entity); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Lots(in.Entity, in.Instrument, after, limit)
-		return &ListLotsResponse{Page: page(h, "ListLots", next), Lots: items}, err
+		items, total, next, err := v.Lots(in.Entity, in.Instrument, after, limit)
+		return &ListLotsResponse{Page: page(h, total, "ListLots", next), Lots: items}, err
 	})
 }
 
@@ -100,8 +100,8 @@ func (s service) ListVerifications(ctx context.Context, in *ListVerificationsReq
 		if err := who.may(v, in.Entity); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Verifications(in.Year, in.Entity, after, limit)
-		return &ListVerificationsResponse{Page: page(h, "ListVerifications", next), Verifications: items}, err
+		items, total, next, err := v.Verifications(in.Year, in.Entity, after, limit)
+		return &ListVerificationsResponse{Page: page(h, total, "ListVerifications", next), Verifications: items}, err
 	})
 }
 
@@ -119,8 +119,8 @@ func (s service) ListApplications(ctx context.Context, in *ListApplicationsReque
 		if err := who.may(v, in.Applicant); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Applications(in.Applicant, in.Beneficiary, in.State, after, limit)
-		return &ListApplicationsResponse{Page: page(h, "ListApplications", next), Applications: items}, err
+		items, total, next, err := v.Applications(in.Applicant, in.Beneficiary, in.State, after, limit)
+		return &ListApplicationsResponse{Page: page(h, total, "ListApplications", next), Applications: items}, err
 	})
 }
 
@@ -131,8 +131,8 @@ func (s service) ListVoluntaryCancellations(ctx context.Context, in *ListVolunta
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListVoluntaryCancellationsResponse, error) {
-		items, next, err := v.VoluntaryCancellations(after, limit)
-		return &ListVoluntaryCancellationsResponse{Page: page(h, "ListVoluntaryCancellations", next), Cancellations: items}, err
+		items, total, next, err := v.VoluntaryCancellations(after, limit)
+		return &ListVoluntaryCancellationsResponse{Page: page(h, total, "ListVoluntaryCancellations", next), Cancellations: items}, err
 	})
 }
 
@@ -143,8 +143,8 @@ func (s service) ListCancellations(ctx context.Context, in *ListCancellationsReq
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListCancellationsResponse, error) {
-		items, next, err := v.Cancellations(in.Owner, after, limit)
-		return &ListCancellationsResponse{Page: page(h, "ListCancellations", next), Cancellations: items}, err
+		items, total, next, err := v.Cancellations(in.Owner, after, limit)
+		return &ListCancellationsResponse{Page: page(h, total, "ListCancellations", next), Cancellations: items}, err
 	})
 }
 
@@ -155,8 +155,8 @@ func (s service) ListReductions(ctx context.Context, in *ListReductionsRequest) 
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListReductionsResponse, error) {
-		items, next, err := v.Reductions(after, limit)
-		return &ListReductionsResponse{Page: page(h, "ListReductions", next), Reductions: items}, err
+		items, total, next, err := v.Reductions(after, limit)
+		return &ListReductionsResponse{Page: page(h, total, "ListReductions", next), Reductions: items}, err
 	})
 }
 
@@ -174,8 +174,8 @@ func (s service) ListReductionHoldings(ctx context.Context, in *ListReductionHol
 		if err := who.mayReductions(v, in.Party); err != nil {
 			return nil, err
 		}
-		items, next, err := v.ReductionHoldings(in.Party, after, limit)
-		return &ListReductionHoldingsResponse{Page: page(h, "ListReductionHoldings", next), Holdings: items}, err
+		items, total, next, err := v.ReductionHoldings(in.Party, after, limit)
+		return &ListReductionHoldingsResponse{Page: page(h, total, "ListReductionHoldings", next), Holdings: items}, err
 	})
 }
 
@@ -193,8 +193,8 @@ func (s service) ListPrepared(ctx context.Context, in *ListPreparedRequest) (*Li
 		if err := who.may(v, in.Party); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Prepared(in.Party, after, limit)
-		return &ListPreparedResponse{Page: page(h, "ListPrepared", next), Prepared: items}, err
+		items, total, next, err := v.Prepared(in.Party, after, limit)
+		return &ListPreparedResponse{Page: page(h, total, "ListPrepared", next), Prepared: items}, err
 	})
 }
 
@@ -212,8 +212,8 @@ func (s service) ListFreezes(ctx context.Context, in *ListFreezesRequest) (*List
 		if err := who.may(v, in.Party); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Freezes(in.Party, after, limit)
-		return &ListFreezesResponse{Page: page(h, "ListFreezes", next), Freezes: items}, err
+		items, total, next, err := v.Freezes(in.Party, after, limit)
+		return &ListFreezesResponse{Page: page(h, total, "ListFreezes", next), Freezes: items}, err
 	})
 }
 
@@ -231,8 +231,8 @@ func (s service) ListPledges(ctx context.Context, in *ListPledgesRequest) (*List
 		if err := who.may(v, in.Party); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Pledges(in.Party, after, limit)
-		return &ListPledgesResponse{Page: page(h, "ListPledges", next), Pledges: items}, err
+		items, total, next, err := v.Pledges(in.Party, after, limit)
+		return &ListPledgesResponse{Page: page(h, total, "ListPledges", next), Pledges: items}, err
 	})
 }
 
@@ -267,8 +267,8 @@ func (s service) ListRisks(ctx context.Context, in *ListRisksRequest) (*ListRisk
 		if err := who.mayRisks(v, in.Region); err != nil {
 			return nil, err
 		}
-		items, next, err := v.Risks(in.Year, in.Region, in.Entity, after, limit)
-		return &ListRisksResponse{Page: page(h, "ListRisks", next), Risks: items}, err
+		items, total, next, err := v.Risks(in.Year, in.Region, in.Entity, after, limit)
+		return &ListRisksResponse{Page: page(h, total, "ListRisks", next), Risks: items}, err
 	})
 }
 

@@ -176,7 +176,7 @@ func TestQueriesAgreeWithTheLedger(t *testing.T) {
 		t.Errorf("bulletin: %v, %v", bulletin, err)
 	}
 	days, err := c.ListBulletins(ctx, &ListBulletinsRequest{})
-	if err != nil || !days.Page.Complete || days.Page.Height != height || !days.Bulletins[0].Equal(&bulletin.Bulletin) {
+	if err != nil || !days.Page.Complete || !counted(days.Page, 1) || days.Page.Height != height || !days.Bulletins[0].Equal(&bulletin.Bulletin) {
 		t.Errorf("bulletins: %v, %v", days, err)
 	}
 	totals, err := c.GetYearTotals(ctx, &GetYearTotalsRequest{Year: 2024})
@@ -188,7 +188,7 @@ func TestQueriesAgreeWithTheLedger(t *testing.T) {
 		t.Errorf("year's obligation: %v, %v", year, err)
 	}
 	regions, err := c.ListRegionObligations(ctx, &ListRegionObligationsRequest{Year: 2023})
-	if err != nil || len(regions.Regions) != 1 || regions.Regions[0].Due != 20_000 || !regions.Page.Complete {
+	if err != nil || len(regions.Regions) != 1 || regions.Regions[0].Due != 20_000 || !counted(regions.Page, 1) || !regions.Page.Complete {
 		t.Errorf("regions: %v, %v", regions, err)
 	}
 	parameters, err := c.ListParameters(ctx, &ListParametersRequest{})
@@ -236,8 +236,21 @@ func TestTransactionByID(t *testing.T) {
 	}
 }
 
+// counted says whether a page has a total, and this one.
+func counted(p Page, total int) bool { return p.Counted != nil && p.GetTotal() == uint64(total) }
+
+// TestEmptyListIsCounted: a total of nothing is a total, and goes over the wire.
+func TestEmptyListIsCounted(t *testing.T) {
+	s := newSolo(t, 1)
+	out, err := as(t, s, "", start(t, s, Config{}).Address()).ListParties(t.Context(), &ListPartiesRequest{Region: "nowhere"})
+	if err != nil || len(out.Parties) != 0 || !out.Page.Complete || !counted(out.Page, 0) {
+		t.Errorf("%v, %v", out, err)
+	}
+}
+
 // TestPagesMakeTheList: walking a list by cursors of any page size gives the
-// same items as one page, each once.
+// same items as one page, each once. The first page has the exact total, and no page
+// behind a cursor has any.
 func TestPagesMakeTheList(t *testing.T) {
 	s := market(t)
 	c := as(t, s, "auditor", start(t, s, Config{}).Address())
@@ -286,14 +299,14 @@ func TestPagesMakeTheList(t *testing.T) {
 	}
 	for name, ask := range lists {
 		whole, page, err := ask("", 0)
-		if err != nil || !page.Complete || page.Cursor != "" || len(whole) < 40 {
+		if err != nil || !page.Complete || page.Cursor != "" || !counted(page, len(whole)) || len(whole) < 40 {
 			t.Fatalf("%s in one page: %d items, %v, %v", name, len(whole), page, err)
 		}
 		for _, limit := range []uint32{1, 7, 40, 41} {
 			var walked []string
 			for cursor := ""; ; {
 				items, p, err := ask(cursor, limit)
-				if err != nil || p.Complete != (p.Cursor == "") || len(items) > int(limit) {
+				if err != nil || counted(p, len(whole)) != (cursor == "") || cursor != "" && p.Counted != nil || p.Complete != (p.Cursor == "") || len(items) > int(limit) {
 					t.Fatalf("%s by %d: %v, %v", name, limit, p, err)
 				}
 				walked = append(walked, items...)
@@ -355,7 +368,7 @@ func TestBulletinsByPage(t *testing.T) {
 	var days []tx.Day
 	for cursor := ""; ; {
 		out, err := c.ListBulletins(t.Context(), &ListBulletinsRequest{From: today, To: today.Next().Next(), Cursor: cursor, Limit: 1})
-		if err != nil || len(out.Bulletins) != 1 {
+		if err != nil || len(out.Bulletins) != 1 || counted(out.Page, 3) != (cursor == "") || cursor != "" && out.Page.Counted != nil {
 			t.Fatalf("%v, %v", out, err)
 		}
 		days = append(days, out.Bulletins[0].Day)

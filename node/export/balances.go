@@ -37,7 +37,7 @@ func (h *holding) add(o *holding) {
 }
 
 func (e *export) holdings() error {
-	all := list[tx.Holding](func(after string, limit int) ([]tx.Holding, string, error) {
+	all := list[tx.Holding](func(after string, limit int) ([]tx.Holding, int, string, error) {
 		return e.v.Holdings("", "", after, limit)
 	})
 	of, _, err := e.v.Accounts()
@@ -100,7 +100,7 @@ func (a account) cells() []string {
 }
 
 func (e *export) money() error {
-	all := list[tx.Money](func(after string, limit int) ([]tx.Money, string, error) { return e.v.Money("", after, limit) })
+	all := list[tx.Money](func(after string, limit int) ([]tx.Money, int, string, error) { return e.v.Money("", after, limit) })
 	_, of, err := e.v.Accounts()
 	if err != nil {
 		return err

@@ -195,7 +195,7 @@ func TestBalances(t *testing.T) {
 	m := trading(t)
 	v := m.view()
 	dir, _ := write(t, v)
-	all, _, err := v.Holdings("", "", "", 1000)
+	all, _, _, err := v.Holdings("", "", "", 1000)
 	must(t, err)
 	rows := readParquet[holding](t, dir, "holdings")
 	if len(rows) != len(all) || len(all) != 3 {
@@ -212,7 +212,7 @@ func TestBalances(t *testing.T) {
 	}
 	sameRows(t, readCSV(t, dir, "holdings"), rows, func(r holding) string { return strings.ReplaceAll(strings.Trim(fmt.Sprint(r), "{}"), " ", "|") })
 
-	money, _, err := v.Money("", "", 1000)
+	money, _, _, err := v.Money("", "", 1000)
 	must(t, err)
 	accounts := readParquet[account](t, dir, "money")
 	if len(accounts) != len(money) || len(money) != 2 {

@@ -108,9 +108,9 @@ func TestCounted(t *testing.T) {
 }
 
 // pages is a list of two items on two pages.
-func pages(after string, _ int) ([]int, string, error) {
+func pages(after string, _ int) ([]int, int, string, error) {
 	if after == "" {
-		return []int{1}, "first", nil
+		return []int{1}, 2, "first", nil
 	}
-	return []int{2}, "", nil
+	return []int{2}, -1, "", nil
 }

@@ -109,12 +109,12 @@ func (t *table[R]) end() error {
 }
 
 // list is a list of the view, as its methods have it.
-type list[T any] func(after string, limit int) (items []T, next string, err error)
+type list[T any] func(after string, limit int) (items []T, total int, next string, err error)
 
 // each calls take with every item, page by page.
 func (l list[T]) each(take func(*T) error) error {
 	for after := ""; ; {
-		items, next, err := l(after, pageRows)
+		items, _, next, err := l(after, pageRows)
 		if err != nil {
 			return err
 		}

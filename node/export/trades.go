@@ -95,17 +95,20 @@ func (e *export) trades() error {
 // days are the bulletins of all days that were opened, without the instruments'
 // quotes.
 func (e *export) days() (all []tx.Bulletin, err error) {
-	for from := tx.Day(1); from != 0; {
-		var some []tx.Bulletin
-		if some, from, err = e.v.Bulletins(from, math.MaxInt32, 256); err != nil {
+	for cursor := tx.Day(0); ; {
+		some, _, next, err := e.v.Bulletins(0, math.MaxInt32, cursor, 256)
+		if err != nil {
 			return nil, err
 		}
 		for _, b := range some {
 			b.Instruments = nil
 			all = append(all, b)
 		}
+		if next == 0 {
+			return all, nil
+		}
+		cursor = next
 	}
-	return all, nil
 }
 
 // day takes a day's trades, and compares them with its bulletin and, where it is
@@ -113,7 +116,7 @@ func (e *export) days() (all []tx.Bulletin, err error) {
 func (e *export) day(b *tx.Bulletin, take func(trade) error) error {
 	var sum turnover
 	var exceptions int64
-	all := list[tx.TradeRecord](func(after string, limit int) ([]tx.TradeRecord, string, error) {
+	all := list[tx.TradeRecord](func(after string, limit int) ([]tx.TradeRecord, int, string, error) {
 		return e.v.Trades(b.Day, after, limit)
 	})
 	err := all.each(func(t *tx.TradeRecord) error {

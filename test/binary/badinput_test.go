@@ -31,8 +31,8 @@ func TestBadInput(t *testing.T) {
 
 	// What was refused changed nothing, and every replica refused alike.
 	n.awaitSame(n.nodes...)
-	n.as("auditor", "query", "holdings").want(t, 0, "entity-1  CEA22       100 ", "\n1 holdings")
-	n.as("auditor", "query", "money").want(t, 0, "entity-1  1,000.00", "entity-2  0.00", "\n2 money")
+	n.as("auditor", "query", "holdings").want(t, 0, "entity-1  CEA22       100 ", "1 of 1 holdings")
+	n.as("auditor", "query", "money").want(t, 0, "entity-1  1,000.00", "entity-2  0.00", "2 of 2")
 	command(t, "query", "conservation", "--api", n.nodes[1].api).want(t, 0, "CEA22")
 	n.audit(n.nodes).want(t, 0, "passed")
 }

@@ -247,7 +247,7 @@ func TestStopUnderLoad(t *testing.T) {
 			height, _ := c.Level(1)
 			v, err := c.Nodes[leader].Ledger().View()
 			c.must(err)
-			money, _, err := v.Money("e0", "", 10)
+			money, _, _, err := v.Money("e0", "", 10)
 			c.must(errors.Join(err, v.Close()))
 			if len(money) != 1 || money[0].Amount != tx.Fen(asked*(round+1)) {
 				t.Errorf("after round %d at height %d: %v", round, height, money)

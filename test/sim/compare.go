@@ -33,7 +33,7 @@ func compare(v *state.View, m *model) ([]string, error) {
 }
 
 func compareHoldings(v *state.View, m *model, d *differences) error {
-	holdings, _, err := v.Holdings("", "", "", many)
+	holdings, _, _, err := v.Holdings("", "", "", many)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func compareHoldings(v *state.View, m *model, d *differences) error {
 }
 
 func compareMoney(v *state.View, m *model, d *differences) error {
-	money, _, err := v.Money("", "", many)
+	money, _, _, err := v.Money("", "", many)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func compareDuties(v *state.View, m *model, d *differences) error {
 	}
 	seen := map[yearly]bool{}
 	for year := range years {
-		all, _, err := v.Obligations(year, "", "", "", many)
+		all, _, _, err := v.Obligations(year, "", "", "", many)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func compareMarket(v *state.View, m *model, d *differences) error {
 }
 
 func compareParties(v *state.View, m *model, d *differences) error {
-	all, _, err := v.Parties(tx.RoleUnspecified, "", "", many)
+	all, _, _, err := v.Parties(tx.RoleUnspecified, "", "", many)
 	if err != nil {
 		return err
 	}
