@@ -106,11 +106,9 @@ func (a *auditing) exporting(cmd *cobra.Command) (func(*audit.View) error, error
 func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) {
 	var token string
 	if a.token != "" {
-		b, err := os.ReadFile(a.token)
-		if err != nil {
+		if token, err = remote.ReadToken(a.token); err != nil {
 			return nil, err
 		}
-		token = strings.TrimSpace(string(b))
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if g.ca != "" {

@@ -16,7 +16,7 @@ import (
 )
 
 func newDivergeCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "diverge NODE NODE",
 		Short: "Find where two replicas differ: height, transaction, record",
 		Long: `Compare two replicas of the ledger, and name the first height at which they differ,
@@ -60,6 +60,8 @@ not be compared.`,
 			return printDivergence(cmd, g.json, args, replicas, report)
 		},
 	}
+	cmd.Flags().String(passphraseFlag, "", "file with the passphrase of the key file")
+	return cmd
 }
 
 // replicas opens what the arguments name. The closers are owed even after an error.

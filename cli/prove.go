@@ -101,6 +101,7 @@ proof shows the records beside it.`,
 	}
 	cmd.Flags().StringVar(&at, "at", "", "height, or day of which the end counts (default: now)")
 	cmd.Flags().StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
+	cmd.Flags().String(passphraseFlag, "", "file with the passphrase of the key file")
 	return cmd
 }
 
@@ -217,6 +218,7 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 	f.StringVar(&from, "from", "", "height or day; the newest root, or close, before it is the beginning (default: the founding)")
 	f.StringVar(&to, "to", "", "height or day; the newest root, or close, at or before it is the end (default: now)")
 	f.StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
+	f.String(passphraseFlag, "", "file with the passphrase of the key file")
 	cmd.AddCommand(newStatementVerifyCommand(g))
 	return cmd
 }

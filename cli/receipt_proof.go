@@ -82,6 +82,7 @@ log has: verify it.`,
 	f.StringVar(&to.leaf, "leaf", "", "file for an outcome that does not fit the receipt's")
 	f.StringVar(&log, "log", "", "URL or directory of a log, in place of a node's API")
 	f.StringVar(&token, "token-file", "", "file with an auditor's token for the entries of --log")
+	f.String(passphraseFlag, "", "file with the passphrase of the key file")
 	return cmd
 }
 

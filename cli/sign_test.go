@@ -361,3 +361,18 @@ func TestReferencesDiffer(t *testing.T) {
 		t.Errorf("references %q and %q", a.Reference, b.Reference)
 	}
 }
+
+// TestPassphraseFlags: whatever may ask for the key's passphrase takes it from a file,
+// which the refusal speaks of.
+func TestPassphraseFlags(t *testing.T) {
+	root := newRoot(new(bool))
+	for _, name := range []string{"query holdings", "prove holding", "statement", "receipt get", "diverge", "transfer", "cosign", "keys new"} {
+		cmd, _, err := root.Find(strings.Fields(name))
+		if err != nil || cmd.CommandPath() != "carbonledger "+name {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if cmd.Flag(passphraseFlag) == nil {
+			t.Errorf("%s has no --%s", name, passphraseFlag)
+		}
+	}
+}

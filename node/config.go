@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"syscall"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"carbonledger/node/api"
 	"carbonledger/node/datadir"
 	"carbonledger/node/publish"
+	"carbonledger/node/remote"
 )
 
 // Config is what an operator decides about a node. The names of the flags and
@@ -151,7 +151,7 @@ func (c *Config) CheckFiles() error {
 		}
 	}
 	if c.ArchiveTokenFile != "" {
-		if _, err := os.ReadFile(c.ArchiveTokenFile); err != nil {
+		if _, err := remote.ReadToken(c.ArchiveTokenFile); err != nil {
 			return fmt.Errorf("node: --archive-token-file: %w", err)
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"carbonledger/node/remote"
@@ -226,11 +224,11 @@ func (p *Publisher) fetch(client *http.Client, url, path string) ([]byte, error)
 		return nil
 	}}
 	if p.c.ArchiveToken != "" && url == p.c.Archive {
-		token, err := os.ReadFile(p.c.ArchiveToken)
+		token, err := remote.ReadToken(p.c.ArchiveToken)
 		if err != nil {
 			return nil, err
 		}
-		from.Token = strings.TrimSpace(string(token))
+		from.Token = token
 	}
 	return from.Get(p.ctx, path)
 }

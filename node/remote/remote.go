@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -84,4 +85,17 @@ func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err e
 		return nil, false, fmt.Errorf("remote: %s of %s is longer than any such file", path, l.URL)
 	}
 	return b, false, nil
+}
+
+// ReadToken reads a file with a token for a log's entries: one line without spaces.
+func ReadToken(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("remote: read the token: %w", err)
+	}
+	token := strings.Fields(string(b))
+	if len(token) != 1 {
+		return "", fmt.Errorf("remote: the file %s holds %d words: it should hold the token alone, which \"carbonledger token\" printed first", path, len(token))
+	}
+	return token[0], nil
 }
