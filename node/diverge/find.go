@@ -7,6 +7,7 @@ import (
 
 	"carbonledger/node/api"
 	"carbonledger/tx"
+	"carbonledger/tx/proof"
 )
 
 // Report is what a comparison found. Pairs are of the two replicas, in order.
@@ -177,8 +178,13 @@ func (f *finder) transaction() {
 	}
 }
 
-// leaf is the hash of an entry of a block, empty where the node gave none.
+// leaf is the hash of an entry of a block: of its bytes, or where these were dropped
+// the one that was kept; empty where the node gave none.
 func leaf(block *api.CompareReplicaResponse, i int) []byte {
+	if len(block.Entries[i]) > 0 {
+		hash := proof.LeafHash(block.Entries[i])
+		return hash[:]
+	}
 	if i >= len(block.Leaves) {
 		return nil
 	}

@@ -93,18 +93,23 @@ func (p *Publisher) watchArchive() {
 }
 
 // archiveSeen is how far an archive was found to be the same as the log here, byte for
-// byte, while its checkpoint counted and was of this history: the entries from first
-// up to to, lastly under a checkpoint of this size.
+// byte, since began, while its checkpoint counted and was of this history: the entries
+// from first up to to, lastly under a checkpoint of this size.
 type archiveSeen struct {
 	ledger          *state.Ledger
+	began           time.Time
 	first, to, size uint64
 }
 
+// seenFor is for how many looks at the archive what was compared counts: an archive
+// that breaks off for longer may have lost what it had.
+const seenFor = 24
+
 // dropArchived compares every entry that could go, byte for byte, with the archive
 // under its checkpoint, and drops them only if all are the same. A pass that was
-// broken off is gone on with: but not after a difference or a wrong checkpoint, nor where the archive has
-// become shorter or the ledger is another one. It returns where entries begin now, 0
-// if nothing was dropped.
+// broken off is gone on with: but not for long, nor after a difference or a wrong
+// checkpoint, nor where the archive has become shorter or the ledger is another one.
+// It returns where entries begin now, 0 if nothing was dropped.
 func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	// A restore may replace the ledger on the way; then this one is closed, and
 	// what was compared with it is dropped nowhere.
@@ -116,9 +121,9 @@ func (p *Publisher) dropArchived(client *http.Client) (uint64, error) {
 	if err != nil || first >= to {
 		return 0, err
 	}
-	done := &p.archiveSeen
-	if done.ledger != ledger || done.first > first || done.to < first || done.size > size {
-		*done = archiveSeen{ledger: ledger, first: first, to: first}
+	done, now := &p.archiveSeen, p.c.Now()
+	if now.Sub(done.began) > seenFor*p.c.Timing.Archive || done.ledger != ledger || done.first > first || done.to < first || done.size > size {
+		*done = archiveSeen{ledger: ledger, began: now, first: first, to: first}
 	}
 	for done.size = size; done.to < to; done.to += proof.TileWidth {
 		t := proof.Tile{Entries: true, Index: done.to / proof.TileWidth, Width: proof.TileWidth}

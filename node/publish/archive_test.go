@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"carbonledger/state"
 	"carbonledger/tx/proof"
@@ -68,8 +69,8 @@ func archiveOf(t *testing.T, l *state.Ledger) *archive {
 }
 
 // TestArchiveGoesOn: a fetch that fails is tried again; if it fails for good, the
-// next pass goes on where that one ended. What was compared counts no more once the
-// archive was found to differ, became shorter, or the ledger here was replaced.
+// next pass goes on where that one ended. What was compared counts no more after a day,
+// or once the archive was found to differ, became shorter, or the ledger here was replaced.
 func TestArchiveGoesOn(t *testing.T) {
 	const first, last = "tile/entries/000", "tile/entries/003"
 	for _, test := range []struct {
@@ -92,11 +93,16 @@ func TestArchiveGoesOn(t *testing.T) {
 				p.c.Ledger = func() *state.Ledger { return other }
 			}, 2, "503 Service Unavailable",
 		},
+		{
+			"a day has gone by", func(a, _ *archive, _ *Publisher, _ *state.Ledger) { a.fails[last] = 5 },
+			func(_, _ *archive, _ *Publisher, _ *state.Ledger) { time.Sleep(24*time.Hour + time.Second) }, 2, "503 Service Unavailable",
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l, other := logOf(t, 3299), logOf(t, 3299)
 			a, shorter, p := archiveOf(t, l), archiveOf(t, logOf(t, 3199)), publisherOf(t, l)
 			p.c.Archive, p.c.LogKey = "https://archive.test", ed25519.NewKeyFromSeed(make([]byte, 32)).Public().(ed25519.PublicKey)
+			p.c.Timing.Archive = time.Hour
 			client := &http.Client{Transport: a}
 			test.spoil(a, shorter, p, other)
 			to, err := p.dropArchived(client)

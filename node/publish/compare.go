@@ -22,11 +22,12 @@ type Comparison struct {
 // rootPatience bounds the question for a state root: the peer reads its whole state.
 const rootPatience = time.Minute
 
-// stateRoots keeps the last root that was computed: validators that pass at the same
-// time ask for the same height.
+// stateRoots keeps the last root that was computed, for a moment: validators that pass
+// at the same time ask for the same height.
 type stateRoots struct {
 	mu     sync.Mutex
-	known  bool
+	ledger *state.Ledger // that it is of, nil for none
+	at     time.Time
 	height uint64
 	root   proof.Hash
 }
@@ -36,10 +37,11 @@ type stateRoots struct {
 func (p *Publisher) stateRoot(height uint64) (proof.Hash, error) {
 	p.roots.mu.Lock()
 	defer p.roots.mu.Unlock()
-	if p.roots.known && p.roots.height == height {
+	ledger, now := p.c.Ledger(), p.c.Now()
+	if p.roots.ledger == ledger && p.roots.height == height && now.Sub(p.roots.at) < rootPatience {
 		return p.roots.root, nil
 	}
-	v, err := p.c.Ledger().View()
+	v, err := ledger.View()
 	if err != nil {
 		return proof.Hash{}, err
 	}
@@ -47,7 +49,7 @@ func (p *Publisher) stateRoot(height uint64) (proof.Hash, error) {
 	if err = errors.Join(err, v.Close()); err != nil {
 		return proof.Hash{}, err
 	}
-	p.roots.known, p.roots.height, p.roots.root = true, height, root
+	p.roots.ledger, p.roots.at, p.roots.height, p.roots.root = ledger, now, height, root
 	return root, nil
 }
 
@@ -61,7 +63,9 @@ func (p *Publisher) compareState(v *state.View) bool {
 	if height = min(height, v.Head().Height); !agreed || height == 0 {
 		return false
 	}
-	if err := p.compareAt(v, height); err != nil && p.ctx.Err() == nil && !errors.Is(err, state.ErrClosed) {
+	err := p.compareAt(v, height)
+	// What was found of a ledger that a restore has replaced meanwhile is of no use.
+	if err != nil && p.ctx.Err() == nil && !errors.Is(err, state.ErrClosed) && p.c.Ledger() == v.Ledger() {
 		p.stateDamaged(err)
 	}
 	return true
@@ -76,27 +80,38 @@ func (p *Publisher) compareAt(v *state.View, height uint64) error {
 	if err != nil {
 		return err
 	}
-	found, voters, votes := Comparison{Height: height}, 0, map[proof.Hash]int{}
-	for _, peer := range validators {
-		if peer.Voter {
-			voters++
-		}
+	roots := make([]*proof.Hash, len(validators))
+	var asked sync.WaitGroup
+	for i, peer := range validators {
 		if peer.Name == p.c.Name {
 			continue
 		}
-		root, err := p.stateRootOf(peer.Name, height)
-		if err != nil {
-			p.c.Logger.Debug("publish: ask for the state root", "of", peer.Name, "error", err)
+		asked.Go(func() {
+			root, err := p.stateRootOf(peer.Name, height)
+			if err != nil {
+				p.c.Logger.Debug("publish: ask for the state root", "of", peer.Name, "error", err)
+				return
+			}
+			roots[i] = &root
+		})
+	}
+	asked.Wait()
+	found, voters, votes := Comparison{Height: height}, 0, map[proof.Hash]int{}
+	for i, peer := range validators {
+		if peer.Voter {
+			voters++
+		}
+		switch root := roots[i]; {
+		case root == nil:
 			continue
+		case *root == own:
+			found.Alike = append(found.Alike, peer.Name)
+		default:
+			found.Differing = append(found.Differing, peer.Name)
+			p.c.Logger.Error("publish: state roots differ", "height", height, "peer", peer.Name, "root", fmt.Sprintf("%x", *root), "own", fmt.Sprintf("%x", own))
 		}
 		if peer.Voter {
-			votes[root]++
-		}
-		if root == own {
-			found.Alike = append(found.Alike, peer.Name)
-		} else {
-			found.Differing = append(found.Differing, peer.Name)
-			p.c.Logger.Error("publish: state roots differ", "height", height, "peer", peer.Name, "root", fmt.Sprintf("%x", root), "own", fmt.Sprintf("%x", own))
+			votes[*roots[i]]++
 		}
 	}
 	p.mu.Lock()

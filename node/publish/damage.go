@@ -8,21 +8,14 @@ import (
 	"carbonledger/tx/proof"
 )
 
-// damaged notes that a record of the log does not fit the others, once. The scrub
-// looks for it at once, and repairs what it can.
+// damaged notes that a record of the log does not fit the others, once. A pass looks
+// for it at once, and repairs what it can.
 func (p *Publisher) damaged(err error) {
-	what := "the log here is damaged: " + err.Error()
-	p.mu.Lock()
-	known := p.unsound != ""
-	if !known {
-		p.unsound = what
-	}
-	p.mu.Unlock()
-	if known {
+	if p.known() != nil {
 		return
 	}
 	p.c.Logger.Error("publish: the log here is damaged: this validator cosigns nothing until it is repaired", "error", err)
-	p.setDamage(what)
+	p.setDamage("the log here is damaged: " + err.Error())
 	p.raise()
 }
 
@@ -34,24 +27,22 @@ func (p *Publisher) raise() {
 	}
 }
 
-// known is the damage that was found and not repaired since, nil for none: to read
-// the log again would only find it again.
+// known is the damage that was found, nil for none: to read the log again for a
+// cosignature would only find it again.
 func (p *Publisher) known() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.unsound == "" {
+	if p.damage == "" {
 		return nil
 	}
-	return errors.New("publish: " + p.unsound)
+	return errors.New("publish: " + p.damage)
 }
 
 // setDamage is shown until a whole pass finds nothing. A validator that cannot
-// answer for its log does not lead.
+// answer for its log neither cosigns nor leads.
 func (p *Publisher) setDamage(what string) {
 	p.mu.Lock()
-	if p.damage = what; what == "" {
-		p.unsound = ""
-	}
+	p.damage = what
 	p.mu.Unlock()
 	p.c.Unfit(what)
 }
@@ -129,7 +120,6 @@ func (p *Publisher) repairs() uint64 {
 func (p *Publisher) countRepair(what string, index uint64) {
 	p.mu.Lock()
 	p.repaired++
-	p.unsound = "" // the log is worth reading again
 	p.mu.Unlock()
 	p.c.Logger.Warn("publish: repaired", "what", what, "index", index)
 }

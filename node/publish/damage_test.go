@@ -205,8 +205,9 @@ func (s silent) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return nil, ctx.Err()
 }
 
-// TestRepairIsTriedAgain: the scrub rests after what it has read, not after what it
-// waited for: a damage is looked at again soon.
+// TestRepairIsTriedAgain: what the scrub finds is looked for in a whole pass at once,
+// and it rests after what it has read, not after what it waited for: a damage is looked
+// at again soon.
 func TestRepairIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := logOf(t, 299)
@@ -224,10 +225,13 @@ func TestRepairIsTriedAgain(t *testing.T) {
 		p.work.Go(p.scrub)
 		defer p.work.Wait()
 		defer p.cancel()
-		first := <-peers.dialled
-		<-peers.dialled // the other peer
-		if again := (<-peers.dialled).Sub(first); again != 2*p.c.Timing.Ask+p.c.Timing.Scrub {
-			t.Errorf("a damage is looked at again after %v", again)
+		var dialled [5]time.Time // one peer, and the other
+		for i := range dialled {
+			dialled[i] = <-peers.dialled
+		}
+		waited := 2 * p.c.Timing.Ask
+		if pass, again := dialled[2].Sub(dialled[0]), dialled[4].Sub(dialled[2]); pass != waited || again != waited+p.c.Timing.Scrub {
+			t.Errorf("a damage is looked at again after %v and %v", pass, again)
 		}
 	})
 }

@@ -104,7 +104,7 @@ func TestUnrepairedDamage(t *testing.T) {
 		for range 3*60 - 1 { // less than 45 minutes, when the next pass is due
 			time.Sleep(7 * time.Second) // never when the scrub looks
 			before := views.Load()
-			if err := ask(); err == nil || !strings.Contains(err.Error(), "entry 7 is not the one that was hashed") {
+			if err := ask(); err == nil || !strings.Contains(err.Error(), "entry 7 is") {
 				t.Fatalf("asked for a cosignature with a damaged log: %v", err)
 			}
 			if read := views.Load() - before; read > 0 {

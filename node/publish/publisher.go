@@ -98,11 +98,9 @@ type Publisher struct {
 	// all here yet.
 	newest, waiting published
 	problem         string
-	// damage of the log here, until a pass of the scrub finds none.
+	// damage of the log here, until a whole pass of the scrub finds none: nothing is
+	// cosigned meanwhile.
 	damage string
-	// unsound is the damage for which nothing is cosigned, until something is repaired
-	// or a whole pass finds none.
-	unsound string
 	// fork is set for good: the log's history is contradicted.
 	fork     bool
 	repaired uint64

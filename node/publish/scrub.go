@@ -87,6 +87,7 @@ func (p *Publisher) scrub() {
 		case <-p.ctx.Done():
 			return
 		case <-p.alarm:
+			whole.rest = 0 // it is news: what comes next may be repaired soon
 			next = p.scrubAll(&whole, next)
 			continue
 		case <-whole.due:
@@ -120,8 +121,7 @@ func (p *Publisher) scrub() {
 		if err := errors.Join(err, v.Close()); errors.Is(err, state.ErrClosed) {
 			next = 0 // it was replaced: the other one is read from the first entry on
 		} else if err != nil && p.ctx.Err() == nil {
-			p.setDamage("the log here is damaged: " + err.Error())
-			p.c.Logger.Error("publish: scrub", "entry", next, "error", err)
+			p.damaged(fmt.Errorf("from entry %d on: %w", next, err))
 		}
 		pause = max(p.c.Timing.Scrub, scrubShare*time.Since(began))
 		p.mu.Lock()

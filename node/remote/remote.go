@@ -35,8 +35,9 @@ func (l *Log) Name() string { return l.URL }
 const patience = 4 * time.Second
 
 // Get fetches a file. What failed for want of a connection, or because the server
-// was at fault, is tried again four times, within four seconds. The error wraps
-// fs.ErrNotExist where there is no such file.
+// was at fault, is tried again four times, after pauses of four seconds in all; not so
+// what took the client longer than it waits. The error wraps fs.ErrNotExist where there
+// is no such file.
 func (l *Log) Get(ctx context.Context, path string) (b []byte, err error) {
 	for pause := 100 * time.Millisecond; ; pause *= 3 {
 		var again bool
@@ -61,7 +62,7 @@ func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err e
 	}
 	got, err := l.Client.Do(r)
 	if err != nil {
-		return nil, ctx.Err() == nil, fmt.Errorf("remote: %w", err)
+		return nil, ctx.Err() == nil && !os.IsTimeout(err), fmt.Errorf("remote: %w", err)
 	}
 	defer got.Body.Close()
 	if l.Check != nil {
@@ -79,7 +80,7 @@ func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err e
 		return nil, got.StatusCode >= 500, fmt.Errorf("remote: %s answers %s for %s", l.URL, got.Status, path)
 	}
 	if b, err = io.ReadAll(io.LimitReader(got.Body, MaxFileBytes+1)); err != nil {
-		return nil, true, fmt.Errorf("remote: fetch %s of %s: %w", path, l.URL, err)
+		return nil, !os.IsTimeout(err), fmt.Errorf("remote: fetch %s of %s: %w", path, l.URL, err)
 	}
 	if len(b) > MaxFileBytes {
 		return nil, false, fmt.Errorf("remote: %s of %s is longer than any such file", path, l.URL)
