@@ -150,6 +150,9 @@ func (a *archiver) older() (c proof.Checkpoint, err error) {
 	if c, err = unsigned(b); err != nil {
 		return c, fmt.Errorf("audit: %s in %s is damaged: %w", proof.CheckpointPath, a.o.Dir, err)
 	}
+	if c.Origin != a.head.Origin {
+		return c, fmt.Errorf("audit: %s is an archive of the log %q, not of %q: give another directory", a.o.Dir, c.Origin, a.head.Origin)
+	}
 	if c.Size > a.head.Size {
 		return c, fmt.Errorf("audit: the archive %s has size %d already, the day %s ends with size %d: give a later --until", a.o.Dir, c.Size, a.report.Day, a.head.Size)
 	}

@@ -61,15 +61,15 @@ func (p *Publisher) archived() (first uint64, url string) {
 	return first, url
 }
 
-// watchArchive looks from time to time whether the archive has more, and drops it
-// here.
+// watchArchive looks at once, so that who configured it sees what is wrong, and then
+// from time to time whether the archive has more, and drops it here.
 func (p *Publisher) watchArchive() {
 	client := archiveClient()
-	for {
+	for pause := time.Duration(0); ; pause = p.c.Timing.Archive {
 		select {
 		case <-p.ctx.Done():
 			return
-		case <-time.After(p.c.Timing.Archive):
+		case <-time.After(pause):
 		}
 		dropped, err := p.dropArchived(client)
 		if p.ctx.Err() != nil || errors.Is(err, state.ErrClosed) {

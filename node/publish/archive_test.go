@@ -130,3 +130,22 @@ func TestArchiveGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// TestArchiveIsLookedAt: an archive that is none is said when the node has started,
+// not at the next look.
+func TestArchiveIsLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := logOf(t, 9)
+		p := publisherOf(t, l)
+		p.c.Archive, p.c.Timing.Archive = "://none", time.Hour
+		p.work.Go(p.watchArchive)
+		defer p.work.Wait()
+		defer p.cancel()
+		time.Sleep(time.Minute)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if s := p.archiveProblem; !strings.Contains(s, "://none") {
+			t.Errorf("the status says %q", s)
+		}
+	})
+}

@@ -144,6 +144,13 @@ func TestArchive(t *testing.T) {
 	if _, err := audit.Archive(t.Context(), []audit.Log{web}, audit.ArchiveOptions{Policy: l.policy(), Until: 20240101, Dir: dir}); err == nil || !strings.Contains(err.Error(), "give a later --until") {
 		t.Errorf("an earlier day: %v", err)
 	}
+	note, err := os.ReadFile(filepath.Join(dir, proof.CheckpointPath))
+	l.must(err)
+	other := t.TempDir()
+	l.must(os.WriteFile(filepath.Join(other, proof.CheckpointPath), append([]byte("another"), note...), 0o600))
+	if _, err := audit.Archive(t.Context(), []audit.Log{web}, audit.ArchiveOptions{Policy: l.policy(), Until: 20240102, Dir: other}); err == nil || !strings.Contains(err.Error(), "is an archive of the log \"another") {
+		t.Errorf("the directory of another log: %v", err)
+	}
 	if _, err := audit.Archive(t.Context(), []audit.Log{web}, audit.ArchiveOptions{Policy: l.policy(), Until: 20231231, Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "that was kept for a day from 2023-11-02 to 2023-12-31") {
 		t.Errorf("before the first day: %v", err)
 	}
