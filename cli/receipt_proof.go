@@ -318,7 +318,11 @@ func printProven(cmd *cobra.Command, g *globals, index uint64, p *proof.Proven) 
 		return out.print(cmd.OutOrStdout(), g.json)
 	}
 	out.add("id_and_signatures", g.signaturesChecked())
-	if err := out.print(cmd.OutOrStdout(), g.json); err != nil || g.json {
+	if g.json { // a proven receipt may be a rejection: programs need what it says
+		out.add("receipt", receiptRecord(p.Record.Receipt))
+		return out.print(cmd.OutOrStdout(), true)
+	}
+	if err := out.print(cmd.OutOrStdout(), false); err != nil {
 		return err
 	}
 	return printReceipt(cmd.OutOrStdout(), p.Record.Receipt, false)

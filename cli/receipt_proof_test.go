@@ -53,6 +53,38 @@ func lastReceipt(t *testing.T, dir string) string {
 	return file
 }
 
+// TestReceiptVerifyForPrograms: a receipt that holds may be a rejection; a program is
+// told as much as people are.
+func TestReceiptVerifyForPrograms(t *testing.T) {
+	s := newSolo(t)
+	policy := filepath.Join(s.dir, "policy.txt")
+	verify := func() (said struct {
+		Verdict string
+		Receipt struct {
+			Accepted                     bool
+			ID, Party, Reference, Reason string
+			Height                       uint64
+			Number                       uint64 `json:"registration_number"`
+			Text                         string
+		}
+	}) {
+		t.Helper()
+		out := mustRun(t, "receipt", "verify", lastReceipt(t, s.publish()), "--policy", policy, "--json")
+		if err := json.Unmarshal([]byte(out), &said); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return said
+	}
+	s.does("bank", "deposit", "--to", "entity-1", "--yuan", "5", "--reference", "D-1")
+	if got := verify(); got.Verdict != "verified" || !got.Receipt.Accepted || got.Receipt.Reference != "D-1" || got.Receipt.Party != "bank" || got.Receipt.Height != 1 || len(got.Receipt.ID) != 64 {
+		t.Errorf("accepted: %+v", got)
+	}
+	mustFail(t, exitRejected, "INSUFFICIENT_MONEY", s.as("bank", "withdraw", "--from", "entity-1", "--yuan", "6", "--reference", "W-1", "--cosign", partyKeyPath(s.dir, "registry"), "--yes", "--pending", t.TempDir())...)
+	if got := verify(); got.Verdict != "verified" || got.Receipt.Accepted || got.Receipt.Reason != "INSUFFICIENT_MONEY" || got.Receipt.Reference != "W-1" || got.Receipt.Height != 2 || got.Receipt.Number != 2 || got.Receipt.Text == "" {
+		t.Errorf("rejected: %+v", got)
+	}
+}
+
 // TestReceiptVerify: what a quorum says of a transaction is compared with the
 // transaction; what cannot be compared without the genesis document is said.
 func TestReceiptVerify(t *testing.T) {
