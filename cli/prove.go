@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -202,11 +201,11 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 				if err != nil {
 					return err
 				}
-				b, err := json.MarshalIndent(s, "", " ")
+				b, err := s.Encode()
 				if err != nil {
-					return fmt.Errorf("encode the statement: %w", err)
+					return err
 				}
-				if b = append(b, '\n'); out != "" {
+				if out != "" {
 					return durable.Create(out, b, 0o600)
 				}
 				_, err = cmd.OutOrStdout().Write(b)

@@ -45,7 +45,7 @@ func (s *solo) statementOf(records []*tx.OutcomeRecord) (file string) {
 	end.Receipt, err = proof.ParseReceipt(receipt)
 	must(err)
 	out.To = string(end.Encode())
-	b, err := json.Marshal(&out)
+	b, err := out.Encode()
 	must(err)
 	file = filepath.Join(s.t.TempDir(), "bank.statement")
 	must(os.WriteFile(file, b, 0o600))

@@ -4,7 +4,6 @@ package foreign
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,7 +71,7 @@ func TestStateProofsOfNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Entries = s.Entries[1:]
-	short, err := json.Marshal(s)
+	short, err := s.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

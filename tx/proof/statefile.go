@@ -161,16 +161,41 @@ type Statement struct {
 // MaxStatementFileBytes bounds such a file.
 const MaxStatementFileBytes = 256 << 20
 
-// ParseStatement reads a file.
+// Encode writes the file: JSON of one form (docs/format.md).
+func (s *StatementFile) Encode() ([]byte, error) {
+	one := *s
+	one.Entries = append([]Statement{}, s.Entries...)
+	for i := range one.Entries { // what is empty is written as such, never as null
+		if e := &one.Entries[i]; e.Record == nil {
+			e.Record = []byte{}
+		}
+		if e := &one.Entries[i]; e.Puts == nil {
+			e.Puts = []byte{}
+		}
+	}
+	var b bytes.Buffer
+	to := json.NewEncoder(&b)
+	to.SetEscapeHTML(false)
+	to.SetIndent("", " ")
+	if err := to.Encode(&one); err != nil {
+		return nil, fmt.Errorf("proof: encode the statement: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// ParseStatement reads a file that Encode could have written, and no other: what
+// is behind it, or in it twice, would be read by some and not by others.
 func ParseStatement(file []byte) (*StatementFile, error) {
-	d := json.NewDecoder(bytes.NewReader(file))
-	d.DisallowUnknownFields()
 	s := new(StatementFile)
-	if err := d.Decode(s); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(file)).Decode(s); err != nil {
 		return nil, fmt.Errorf("proof: this is no statement: %w", err)
 	}
-	if d.More() {
-		return nil, fmt.Errorf("proof: something follows the statement")
+	b, err := s.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(b, file) {
+		return nil, fmt.Errorf("proof: the statement is not written as its format says")
 	}
 	return s, nil
 }

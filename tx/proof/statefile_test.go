@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -199,16 +198,68 @@ func TestStatementFile(t *testing.T) {
 	if p, err := s.Verify(c.policy); err != nil || p.Before != 6 || len(p.Records) != 0 {
 		t.Errorf("%+v %v", p, err)
 	}
-	b, err := json.Marshal(c.statement(t))
-	if err != nil {
-		t.Fatal(err)
+	for _, bad := range []string{"", "{", "{}\n", "null\n", `{"party":"plant"} {}`, `{"parties":"plant"}`} {
+		if _, err := ParseStatement([]byte(bad)); err == nil {
+			t.Errorf("%.40s is a statement", bad)
+		}
 	}
-	for _, bad := range []string{"", "{", `{"party":"plant"} {}`, `{"parties":"plant"}`, string(b) + "x"} {
-		if s, err := ParseStatement([]byte(bad)); err == nil {
-			if _, err := s.Verify(c.policy); err == nil {
-				t.Errorf("%.40s is a statement", bad)
+}
+
+// TestStatementFileHasOneForm: a file is read as it is written, and with nothing
+// behind it, in it twice, or in it in other words.
+func TestStatementFileHasOneForm(t *testing.T) {
+	c := newClosed(t, 3)
+	whole, empty := c.statement(t), c.statement(t)
+	whole.Entries[1].Puts = nil
+	empty.From, empty.Entries = empty.To, nil
+	for _, s := range []*StatementFile{whole, empty} {
+		b := must(s.Encode())
+		read, err := ParseStatement(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(must(read.Encode())) != string(b) {
+			t.Errorf("written otherwise:\n%s", b)
+		}
+		for _, more := range []string{"}", "} this was appended", "]", "{}", " ", "\n", "\x00"} {
+			if _, err := ParseStatement(append(slices.Clone(b), more...)); err == nil {
+				t.Errorf("%q behind it is read over", more)
 			}
 		}
+	}
+	file := string(must(c.statement(t).Encode()))
+	for name, bad := range malleable(t, file) {
+		if _, err := ParseStatement([]byte(bad)); err == nil {
+			t.Errorf("%s: it is a statement", name)
+		}
+	}
+}
+
+// malleable are other ways to write a statement that is not empty.
+func malleable(t testing.TB, file string) map[string]string {
+	edit := func(old, new string) string {
+		if !strings.Contains(file, old) {
+			t.Fatalf("the file has no %q", old)
+		}
+		return strings.Replace(file, old, new, 1)
+	}
+	return map[string]string{
+		"something behind the end":      file + "} this was appended\n",
+		"a space behind the end":        file + " ",
+		"no newline at the end":         strings.TrimSuffix(file, "\n"),
+		"a space at the beginning":      " " + file,
+		"a member twice":                edit(` "party": "plant",`, ` "party": "plant",`+"\n"+` "party": "plant",`),
+		"a member twice, first another": edit(` "party": "plant",`, ` "party": "other",`+"\n"+` "party": "plant",`),
+		"an unknown member":             edit(` "party": "plant",`, ` "note": "",`+"\n"+` "party": "plant",`),
+		"a member in capitals":          edit(`"party"`, `"PARTY"`),
+		"an escape that nothing needs":  edit(`"plant"`, `"pl\u0061nt"`),
+		"a tab for a space":             edit("\n ", "\n\t"),
+		"an empty beginning":            edit(` "party": "plant",`, ` "party": "plant",`+"\n"+` "from": "",`),
+		"another order":                 strings.Replace(edit(` "party": "plant",`+"\n", ""), "\n ]\n}", "\n ],\n"+` "party": "plant"`+"\n}", 1),
+		"a number with a point":         edit(`"index": 1,`, `"index": 1.0,`),
+		"a number with an exponent":     edit(`"index": 1,`, `"index": 1e0,`),
+		"true for a number":             edit(`"index": 1,`, `"index": true,`),
+		"a line break in base64":        edit(`"puts": "`, `"puts": "\n`),
 	}
 }
 
@@ -233,18 +284,18 @@ func FuzzStateReceipt(f *testing.F) {
 	})
 }
 
-// FuzzStatement: no bytes make it panic, and what verifies is the whole statement.
+// FuzzStatement: no bytes make it panic, what is read is written in the same bytes,
+// and what verifies is the whole statement.
 func FuzzStatement(f *testing.F) {
 	c := newClosed(f, 3)
-	b, err := json.Marshal(c.statement(f))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b)
+	f.Add(must(c.statement(f).Encode()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseStatement(b)
 		if err != nil {
 			return
+		}
+		if string(must(s.Encode())) != string(b) {
+			t.Fatal("written otherwise")
 		}
 		if p, err := s.Verify(c.policy); err == nil && p.Before+uint64(len(p.Records)) != 3 {
 			t.Fatalf("%+v", p)

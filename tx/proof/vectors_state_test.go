@@ -2,7 +2,7 @@ package proof
 
 import (
 	"bytes"
-	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -48,10 +48,10 @@ type (
 		Root   hexBytes `json:"root"`
 	}
 	statementVector struct {
-		Name      string          `json:"name"`
-		Statement json.RawMessage `json:"statement"`
-		Before    uint64          `json:"before"`
-		Reason    string          `json:"reason,omitempty"`
+		Name   string `json:"name"`
+		File   string `json:"file"`
+		Before uint64 `json:"before"`
+		Reason string `json:"reason,omitempty"`
 	}
 )
 
@@ -178,7 +178,7 @@ func (v *stateVectors) addStatements(t *testing.T, c *closed) {
 	make := func(name string, change func(*StatementFile)) statementVector {
 		s := c.statement(t)
 		change(s)
-		out := statementVector{Name: name, Statement: must(json.Marshal(s))}
+		out := statementVector{Name: name, File: string(must(s.Encode()))}
 		if s.From != "" {
 			out.Before = 6
 		}
@@ -186,7 +186,7 @@ func (v *stateVectors) addStatements(t *testing.T, c *closed) {
 	}
 	v.Statements = []statementVector{
 		make("from the beginning", func(*StatementFile) {}),
-		make("nothing between two closes", func(s *StatementFile) { s.From, s.Entries = s.To, []Statement{} }),
+		make("nothing between two closes", func(s *StatementFile) { s.From, s.Entries = s.To, nil }),
 	}
 	v.Refused.Statements = []statementVector{
 		make("the first left out", func(s *StatementFile) { s.Entries = s.Entries[1:] }),
@@ -200,6 +200,10 @@ func (v *stateVectors) addStatements(t *testing.T, c *closed) {
 		make("another party", func(s *StatementFile) { s.Party = "other" }),
 		make("the end of something else", func(s *StatementFile) { s.To = string(c.prove(t, "\x06plant\x00CEA24").Encode()) }),
 		make("no end", func(s *StatementFile) { s.To = "" }),
+	}
+	other := malleable(t, v.Statements[0].File)
+	for _, name := range slices.Sorted(maps.Keys(other)) {
+		v.Refused.Statements = append(v.Refused.Statements, statementVector{Name: name, File: other[name]})
 	}
 }
 
@@ -226,7 +230,7 @@ func (v *stateVectors) refusals(t *testing.T, each func(what string, reason *str
 	}
 	for i := range v.Refused.Statements {
 		c := &v.Refused.Statements[i]
-		s, err := ParseStatement(c.Statement)
+		s, err := ParseStatement([]byte(c.File))
 		if err == nil {
 			_, err = s.Verify(policy)
 		}
@@ -259,7 +263,7 @@ func TestStateVectorsGolden(t *testing.T) {
 		}
 	}
 	for _, one := range v.Statements {
-		s, err := ParseStatement(one.Statement)
+		s, err := ParseStatement([]byte(one.File))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,5 @@
 """State proofs and statements: docs/format.md, section 9."""
+import json
 import verify
 from wire import decode, need, uvarint
 
@@ -75,15 +76,20 @@ def file(text, policy):  # key, value or None, and the state root
     need(root is not None, "the entry names no root")
     return key, proven(root["root"], proof, key), root
 
-def statement(s, policy):  # how many entries come before, and the records
-    need(set(s) <= {"party", "from", "to", "entries"} and {"party", "to", "entries"} <= set(s), "no statement")
+def statement(text, policy):  # how many entries come before, and the records
+    s = json.loads(text)
+    need(type(s) is dict and {"party", "to", "entries"} <= set(s) and type(s["entries"]) is list, "no statement")
+    need(all(type(e) is dict and set(e) == {"index", "record", "puts"} and type(e["index"]) is int for e in s["entries"]), "no statement's entries")
+    own = {"party": s["party"], **({"from": s["from"]} if s.get("from") else {}), "to": s["to"],
+           "entries": [{"index": e["index"], "record": e["record"], "puts": e["puts"]} for e in s["entries"]]}
+    need(json.dumps(own, indent=1, ensure_ascii=False) + "\n" == text, "a statement that is not written as it must be")
     def end(text):
         key, value, _ = file(text.encode(), policy)
         need(key == b"\x31" + s["party"].encode() and (value is None or len(value) == 40), "the end of another statement")
         return (int.from_bytes(value[:8], "big"), value[8:]) if value else (0, bytes(32))
-    (before, head), (count, want) = end(s["from"]) if s.get("from") else (0, bytes(32)), end(s["to"])
+    (before, head), (count, want) = end(s["from"]) if "from" in own else (0, bytes(32)), end(s["to"])
     records = []
-    for e in s["entries"] or []:
+    for e in s["entries"]:
         raw, puts = verify.unbase64(e["record"]), verify.unbase64(e["puts"])
         records.append(decode("OutcomeRecord", raw))
         head = verify.sha(b"carbonledger/statement/v1\0" + head + e["index"].to_bytes(8, "big") + verify.sha(b"\0" + raw) + verify.sha(puts))

@@ -185,11 +185,11 @@ def states(v):
         got = outcome(state.file, f["file"].encode(), policy)
         holds("file: " + f["name"], got and (got[0].hex(), (got[1] or b"").hex(), got[2]["height"], got[2]["day"], got[2]["root"].hex()) == (f["key"], f.get("value", ""), f["height"], f["day"], f["root"]))
     for s in v.pop("statements"):
-        got = outcome(state.statement, s["statement"], policy)
-        holds("statement: " + s["name"], got and got[0] == s["before"] and len(got[1]) == len(s["statement"]["entries"]))
+        got = outcome(state.statement, s["file"], policy)
+        holds("statement: " + s["name"], got and got[0] == s["before"] and len(got[1]) == len(json.loads(s["file"])["entries"]))
     refuses("state proof", lambda p: (state.proven(hexed(p["value"]) if "value" in p else root, hexed(p["proof"]), hexed(p["key"])), True), refused.pop("proofs"))
     refuses("file", lambda f: state.file(f["text"].encode(), policy), refused.pop("files"))
-    refuses("statement", lambda s: state.statement(s["statement"], policy), refused.pop("statements"))
+    refuses("statement", lambda s: state.statement(s["file"], policy), refused.pop("statements"))
     v.update(refused)
 
 KNOWN = {"signed-messages.json": messages, "records.json": records, "log.json": log, "state.json": states}
