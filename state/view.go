@@ -57,6 +57,14 @@ func (v *View) Close() (err error) {
 // Head is where the ledger stood.
 func (v *View) Head() tx.Head { return v.ledger.chain.head(&v.at) }
 
+// Founded is ledger time before the first block.
+func (v *View) Founded() tx.Instant { return v.ledger.chain.Start }
+
+// HasInstrument says whether allowances of that code are registered here.
+func (v *View) HasInstrument(code string) bool {
+	return slices.ContainsFunc(v.ledger.chain.Instruments, func(i tx.Instrument) bool { return i.Code == code })
+}
+
 // Accounts counts the holdings and the money accounts that the ledger has: a list of
 // all of them that was read page by page has as many.
 func (v *View) Accounts() (holdings, money uint64, err error) {

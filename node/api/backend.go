@@ -43,6 +43,8 @@ type Backend interface {
 // earlier call returned as next, and are complete when it is empty.
 type View interface {
 	Head() tx.Head
+	Founded() tx.Instant
+	HasInstrument(code string) bool
 	Party(id string) (tx.Party, bool, error)
 	// A list has a total where no cursor is given for it, and -1 behind one.
 	Parties(role tx.Role, region, after string, limit int) (items []tx.Party, total int, next string, err error)

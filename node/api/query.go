@@ -206,6 +206,9 @@ func (s service) ListParties(ctx context.Context, in *ListPartiesRequest) (*List
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListPartiesResponse, error) {
+		if err := accounts(v, in.Region); err != nil {
+			return nil, err
+		}
 		items, total, next, err := v.Parties(in.Role, in.Region, after, limit)
 		return &ListPartiesResponse{Page: page(h, total, "ListParties", next), Parties: items}, err
 	})
@@ -223,6 +226,9 @@ func (s service) ListHoldings(ctx context.Context, in *ListHoldingsRequest) (*Li
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListHoldingsResponse, error) {
 		if err := who.may(v, in.Party); err != nil {
+			return nil, err
+		}
+		if err := instrument(v, in.Instrument); err != nil {
 			return nil, err
 		}
 		if in.AtHeight != 0 || in.AtTime != 0 {
@@ -292,6 +298,9 @@ func (s service) ListObligations(ctx context.Context, in *ListObligationsRequest
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListObligationsResponse, error) {
+		if err := accounts(v, in.Region, in.Entity); err != nil {
+			return nil, err
+		}
 		items, total, next, err := v.Obligations(in.Year, in.Region, in.Entity, after, limit)
 		return &ListObligationsResponse{Page: page(h, total, "ListObligations", next), Obligations: items}, err
 	})

@@ -10,9 +10,11 @@ import (
 )
 
 // asOf is the height that a request asks for: one, or the newest whose ledger time
-// is not after an instant; the view's own where neither is given.
+// is not after an instant; the view's own where neither is given. What it is like on a
+// day that the ledger has not reached, nobody can say.
 func asOf(v View, height uint64, at tx.Instant) (uint64, error) {
-	head := v.Head().Height
+	now := v.Head()
+	head := now.Height
 	switch {
 	case height != 0 && at != 0:
 		return 0, badRequest("give a height or a time, not both")
@@ -20,10 +22,14 @@ func asOf(v View, height uint64, at tx.Instant) (uint64, error) {
 		return 0, badRequest("at_height: %d is above this node's height %d", height, head)
 	case height != 0:
 		return height, nil
+	case at != 0 && at < v.Founded():
+		return 0, badRequest("at_time: %s is before the founding, %s: give a later time", at, v.Founded())
+	case at != 0 && at >= now.Time.Day().Next().Start():
+		return 0, badRequest("at_time: %s is of a day that the ledger has not reached: its time is %s (at height %d)", at, now.Time, head)
 	case at != 0:
 		h, err := v.HeightAt(at)
 		if err != nil {
-			return 0, badRequest("at_time: %v", err)
+			return 0, broken(err)
 		}
 		return h, nil
 	}
@@ -46,6 +52,9 @@ func (s service) GetStateProof(ctx context.Context, in *GetStateProofRequest) (*
 	}
 	p, err := look(ctx, s.Server, 0, func(v View, _ uint64) (*stateProof, error) {
 		if err := who.may(v, in.Party); err != nil {
+			return nil, err
+		}
+		if err := instrument(v, in.Instrument); err != nil {
 			return nil, err
 		}
 		height, err := asOf(v, in.AtHeight, in.AtTime)

@@ -61,6 +61,9 @@ func (s service) ListLots(ctx context.Context, in *ListLotsRequest) (*ListLotsRe
 		if err := who.may(v, in.Entity); err != nil {
 			return nil, err
 		}
+		if err := instrument(v, in.Instrument); err != nil {
+			return nil, err
+		}
 		items, total, next, err := v.Lots(in.Entity, in.Instrument, after, limit)
 		return &ListLotsResponse{Page: page(h, total, "ListLots", next), Lots: items}, err
 	})
@@ -76,6 +79,9 @@ func (s service) GetAllocation(ctx context.Context, in *GetAllocationRequest) (*
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*GetAllocationResponse, error) {
 		if err := who.may(v, in.Entity); err != nil {
+			return nil, err
+		}
+		if err := instrument(v, in.Instrument); err != nil {
 			return nil, err
 		}
 		x, ok, err := v.Allocation(in.Entity, in.Instrument)
@@ -119,6 +125,9 @@ func (s service) ListApplications(ctx context.Context, in *ListApplicationsReque
 		if err := who.may(v, in.Applicant); err != nil {
 			return nil, err
 		}
+		if err := accounts(v, in.Beneficiary); err != nil {
+			return nil, err
+		}
 		items, total, next, err := v.Applications(in.Applicant, in.Beneficiary, in.State, after, limit)
 		return &ListApplicationsResponse{Page: page(h, total, "ListApplications", next), Applications: items}, err
 	})
@@ -143,6 +152,9 @@ func (s service) ListCancellations(ctx context.Context, in *ListCancellationsReq
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListCancellationsResponse, error) {
+		if err := accounts(v, in.Owner); err != nil {
+			return nil, err
+		}
 		items, total, next, err := v.Cancellations(in.Owner, after, limit)
 		return &ListCancellationsResponse{Page: page(h, total, "ListCancellations", next), Cancellations: items}, err
 	})
@@ -264,7 +276,7 @@ func (s service) ListRisks(ctx context.Context, in *ListRisksRequest) (*ListRisk
 		return nil, err
 	}
 	return look(ctx, s.Server, in.MinHeight, func(v View, h uint64) (*ListRisksResponse, error) {
-		if err := who.mayRisks(v, in.Region); err != nil {
+		if err := who.mayRisks(v, in.Region, in.Entity); err != nil {
 			return nil, err
 		}
 		items, total, next, err := v.Risks(in.Year, in.Region, in.Entity, after, limit)

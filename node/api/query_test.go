@@ -242,7 +242,7 @@ func counted(p Page, total int) bool { return p.Counted != nil && p.GetTotal() =
 // TestEmptyListIsCounted: a total of nothing is a total, and goes over the wire.
 func TestEmptyListIsCounted(t *testing.T) {
 	s := newSolo(t, 1)
-	out, err := as(t, s, "", start(t, s, Config{}).Address()).ListParties(t.Context(), &ListPartiesRequest{Region: "nowhere"})
+	out, err := as(t, s, "", start(t, s, Config{}).Address()).ListParties(t.Context(), &ListPartiesRequest{Region: "hunan"})
 	if err != nil || len(out.Parties) != 0 || !out.Page.Complete || !counted(out.Page, 0) {
 		t.Errorf("%v, %v", out, err)
 	}

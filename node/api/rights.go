@@ -127,18 +127,47 @@ func (r reader) scope(v View) (scope, error) {
 	return seesOwn, r.denied(v, "the key is not, or no longer, a key of %s that may read", r.party)
 }
 
-// may refuses a reader that does not see all and does not ask for its own.
+// may refuses a reader that does not see all and does not ask for its own. One who
+// sees all is told of an owner that has no account: an empty answer about a mistyped
+// name would pass for one about a party.
 func (r reader) may(v View, owner string) error {
 	sees, err := r.scope(v)
 	switch {
 	case err != nil:
 		return err
-	case sees == seesAll, sees == seesOwn && owner == r.party:
+	case sees == seesOwn && owner == r.party:
 		return nil
+	case sees == seesAll:
+		return accounts(v, owner)
 	case owner == "":
 		return r.denied(v, "%s may read only its own: name it as the party", r.party)
 	}
 	return r.denied(v, "%s may not read what is %s's", r.party, owner)
+}
+
+// accounts refuses names that no account has; what is not named is not looked for.
+func accounts(v View, names ...string) error {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		_, ok, err := v.Party(name)
+		if err != nil {
+			return broken(err)
+		}
+		if !ok {
+			return notFound(v.Head().Height, "there is no account %s", name)
+		}
+	}
+	return nil
+}
+
+// instrument refuses a code that no allowances have; everybody may know which do.
+func instrument(v View, code string) error {
+	if code != "" && !v.HasInstrument(code) {
+		return notFound(v.Head().Height, "there is no instrument %s", code)
+	}
+	return nil
 }
 
 // mayReductions is may for CCER, all of which their own registry and exchange see.
@@ -148,14 +177,14 @@ func (r reader) mayReductions(v View, owner string) error {
 		return broken(err)
 	}
 	if ok && (party.Role == tx.CCERRegistry || party.Role == tx.CCERExchange) && holds(&party, r.key, v.Head().Time) {
-		return nil
+		return accounts(v, owner)
 	}
 	return r.may(v, owner)
 }
 
 // mayRisks refuses all but ministry, registry, auditors, and a region that asks
 // for its own entities.
-func (r reader) mayRisks(v View, region string) error {
+func (r reader) mayRisks(v View, region, entity string) error {
 	party, ok, err := v.Party(r.party)
 	if err != nil {
 		return broken(err)
@@ -163,10 +192,10 @@ func (r reader) mayRisks(v View, region string) error {
 	if ok && holds(&party, r.key, v.Head().Time) {
 		switch party.Role {
 		case tx.Ministry, tx.Registry, tx.Auditor:
-			return nil
+			return accounts(v, region, entity)
 		case tx.RegionDepartment:
 			if region == r.party {
-				return nil
+				return accounts(v, entity)
 			}
 			return r.denied(v, "%s may read the risks of its own entities alone: name it as the region", r.party)
 		}

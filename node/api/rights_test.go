@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -183,6 +184,88 @@ func TestSignatureFitsOneRequest(t *testing.T) {
 		err := with(c.md)
 		if info := infoOf(err); status.Code(err) != codes.Unauthenticated || info == nil || info.Reason != c.reason {
 			t.Errorf("%s: %v, want %s", name, err, c.reason)
+		}
+	}
+}
+
+// TestNamesThatNobodyHas: who sees all is told of a mistyped name; an empty answer is
+// about an account and an instrument that are there.
+func TestNamesThatNobodyHas(t *testing.T) {
+	s := market(t)
+	address := start(t, s, Config{}).Address()
+	c, own := as(t, s, "auditor", address), as(t, s, "e01", address)
+	ctx := t.Context()
+	only := func(_ any, err error) error { return err }
+	asks := func(c *Client, party, code string) map[string]error {
+		return map[string]error{
+			"GetStateProof":         only(c.GetStateProof(ctx, &GetStateProofRequest{Party: party, Instrument: code})),
+			"ListStatement":         only(c.ListStatement(ctx, &ListStatementRequest{Party: party})),
+			"ListHoldings":          only(c.ListHoldings(ctx, &ListHoldingsRequest{Party: party, Instrument: code})),
+			"ListHoldings at 1":     only(c.ListHoldings(ctx, &ListHoldingsRequest{Party: party, Instrument: code, AtHeight: 1})),
+			"ListMoney":             only(c.ListMoney(ctx, &ListMoneyRequest{Party: party})),
+			"ListLots":              only(c.ListLots(ctx, &ListLotsRequest{Entity: party, Instrument: code})),
+			"ListVerifications":     only(c.ListVerifications(ctx, &ListVerificationsRequest{Year: 2023, Entity: party})),
+			"ListApplications":      only(c.ListApplications(ctx, &ListApplicationsRequest{Applicant: party})),
+			"ListApplications for":  only(c.ListApplications(ctx, &ListApplicationsRequest{Beneficiary: party})),
+			"ListReductionHoldings": only(c.ListReductionHoldings(ctx, &ListReductionHoldingsRequest{Party: party})),
+			"ListPrepared":          only(c.ListPrepared(ctx, &ListPreparedRequest{Party: party})),
+			"ListFreezes":           only(c.ListFreezes(ctx, &ListFreezesRequest{Party: party})),
+			"ListPledges":           only(c.ListPledges(ctx, &ListPledgesRequest{Party: party})),
+			"ListRisks":             only(c.ListRisks(ctx, &ListRisksRequest{Year: 2023, Entity: party})),
+			"ListObligations":       only(c.ListObligations(ctx, &ListObligationsRequest{Year: 2023, Entity: party})),
+			"ListCancellations":     only(c.ListCancellations(ctx, &ListCancellationsRequest{Owner: party})),
+			"GetCarryOver":          only(c.GetCarryOver(ctx, &GetCarryOverRequest{Entity: party})),
+		}
+	}
+	at := fmt.Sprintf(" (at height %d)", s.ledger.Head().Height)
+	for method, err := range asks(c, "nobody", "CEA23") {
+		if status.Code(err) != codes.NotFound || !strings.Contains(err.Error(), "there is no account nobody"+at) {
+			t.Errorf("%s of nobody: %v", method, err)
+		}
+	}
+	for _, reads := range []*Client{c, own} {
+		for method, err := range asks(reads, "e01", "CEA99") {
+			switch method {
+			case "GetStateProof", "ListHoldings", "ListHoldings at 1", "ListLots":
+				if status.Code(err) != codes.NotFound || !strings.Contains(err.Error(), "there is no instrument CEA99"+at) {
+					t.Errorf("%s of CEA99: %v", method, err)
+				}
+			}
+		}
+	}
+	for _, party := range []string{"e01", "court"} { // which is of no list
+		for method, err := range asks(c, party, "CEA22") {
+			if err != nil {
+				t.Errorf("%s of %s: %v", method, party, err)
+			}
+		}
+	}
+	if _, err := own.ListHoldings(ctx, &ListHoldingsRequest{Party: "nobody"}); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("an entity about nobody: %v", err)
+	}
+}
+
+// TestTimesOutsideOfTheLedger: what was before the founding, or will be on a day that
+// the ledger has not reached, is not answered with what is now.
+func TestTimesOutsideOfTheLedger(t *testing.T) {
+	s := market(t)
+	c := as(t, s, "auditor", start(t, s, Config{}).Address())
+	head := s.ledger.Head()
+	tomorrow := head.Time.Day().Next().Start()
+	for at, want := range map[tx.Instant]string{
+		today.Start() - 1: "is before the founding", today.Start(): "", head.Time: "", tomorrow - 1: "",
+		tomorrow: "a day that the ledger has not reached", 1 << 62: "a day that the ledger has not reached", -1: "is before the founding",
+	} {
+		_, err1 := c.ListHoldings(t.Context(), &ListHoldingsRequest{AtTime: at})
+		_, err2 := c.ListMoney(t.Context(), &ListMoneyRequest{AtTime: at})
+		_, err3 := c.GetStateProof(t.Context(), &GetStateProofRequest{Party: "e01", AtTime: at})
+		if want == "" && at < head.Time {
+			err3 = nil // no day was closed then
+		}
+		for _, err := range []error{err1, err2, err3} {
+			if want == "" && err != nil || want != "" && (status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), want)) {
+				t.Errorf("at %d: %v, want %q", at, err, want)
+			}
 		}
 	}
 }
