@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 
 	"carbonledger/node/api"
 	"carbonledger/tx"
@@ -15,43 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 )
-
-// when is a height, or the end of a day in UTC+8; zero for now.
-type when struct {
-	height uint64
-	time   tx.Instant
-	flag   string
-}
-
-// parseWhen reads a height such as 4711, or a day such as 2025-06-30.
-func parseWhen(flag, s string) (w when, err error) {
-	if s == "" {
-		return w, nil
-	}
-	if n, err := strconv.ParseUint(s, 10, 64); err == nil && n > 0 {
-		return when{height: n, flag: flag}, nil
-	}
-	day, err := tx.ParseDay(s)
-	if err != nil {
-		return w, usage(fmt.Errorf("--%s %q: use a height such as 4711, or a day such as 2025-06-30, of which the end counts", flag, s))
-	}
-	return when{time: day.Next().Start() - 1, flag: flag}, nil
-}
-
-// sure refuses a height that the ledger has not reached and whose digits are a day:
-// it is almost surely one. Only a node knows how high the ledger is.
-func (w when) sure(ctx context.Context, c *api.Client) error {
-	day := tx.Day(min(w.height, math.MaxInt32))
-	if day < 1000_01_01 || !day.Valid() { // of fewer digits than a day is written with
-		return nil
-	}
-	s, err := c.Status(ctx, &api.StatusRequest{})
-	if err != nil || w.height <= s.Head.Height {
-		return err
-	}
-	return usage(fmt.Errorf("--%[1]s %[2]d is a height, which the ledger has not reached (it is at height %[3]d), or the day %[4]s without its hyphens: for the day write --%[1]s %[4]s",
-		w.flag, w.height, s.Head.Height, day))
-}
 
 func newProveCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
@@ -83,7 +44,7 @@ proof shows the records beside it.`,
 				return err
 			}
 			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
-				if err := w.sure(ctx, c); err != nil {
+				if err := w.sure(ctx, g, c); err != nil {
 					return err
 				}
 				got, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: args[0], Instrument: args[1], AtHeight: w.height, AtTime: w.time})
@@ -91,7 +52,15 @@ proof shows the records beside it.`,
 					return err
 				}
 				if out != "" {
-					return durable.Create(out, got.File, 0o600)
+					root, err := rootOf(got.File)
+					if err == nil {
+						err = durable.Create(out, got.File, 0o600)
+					}
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(cmd.ErrOrStderr(), "proof of %s%s\n", leftBy(root), w.newest(root))
+					return nil
 				}
 				_, err = cmd.OutOrStdout().Write(got.File)
 				return err
@@ -169,6 +138,27 @@ func printStateProven(cmd *cobra.Command, asJSON bool, p *proof.StateProven) err
 	return r.print(cmd.OutOrStdout(), asJSON)
 }
 
+// rootOf is what the log's entry in the file of a state proof says of its root.
+func rootOf(file []byte) (tx.StateRoot, error) {
+	s, err := proof.ParseStateReceipt(file)
+	if err != nil {
+		return tx.StateRoot{}, err
+	}
+	r, err := tx.DecodeRecord(s.Receipt.Record)
+	if err != nil || r.StateRoot == nil {
+		return tx.StateRoot{}, fmt.Errorf("the node's proof names no root of a state: ask another one")
+	}
+	return *r.StateRoot, nil
+}
+
+// leftBy says what left a root.
+func leftBy(root tx.StateRoot) string {
+	if root.Day == 0 {
+		return fmt.Sprintf("the root that was asked for (height %d)", root.Height)
+	}
+	return fmt.Sprintf("the close of %s (height %d)", root.Day, root.Height)
+}
+
 // closeOf says which day's close left a root.
 func closeOf(root tx.StateRoot) string {
 	if root.Day == 0 {
@@ -184,7 +174,8 @@ func newStatementCommand(g *globals) *cobra.Command {
 		Short: "Fetch a complete statement: every transaction that touched a party, none left out",
 		Long: `Fetch every recorded transaction that touched a party's account, between the closes
 of two business days, or two heights: what it asked for, and what others did to it. The file holds the
-proofs of both ends, so that "statement verify" finds whatever is missing.`,
+proofs of both ends, so that "statement verify" finds whatever is missing. With --out
+it says which ends they are: a day that is not closed yet is not in it.`,
 		Example: "  carbonledger statement plant --from 2025-01-01 --to 2025-12-31 --party plant --key plant.key --out plant.statement",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -196,8 +187,11 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 			if err != nil {
 				return err
 			}
+			if begin.after(end) {
+				return usage(fmt.Errorf("--from %s is after --to %s", begin, end))
+			}
 			return g.asking(cmd, named, func(ctx context.Context, c *api.Client) error {
-				s, err := fetchStatement(ctx, c, args[0], begin, end)
+				s, err := fetchStatement(ctx, g, c, args[0], begin, end)
 				if err != nil {
 					return err
 				}
@@ -206,7 +200,10 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 					return err
 				}
 				if out != "" {
-					return durable.Create(out, b, 0o600)
+					if err := durable.Create(out, b, 0o600); err != nil {
+						return err
+					}
+					return sayStatement(cmd, s, end)
 				}
 				_, err = cmd.OutOrStdout().Write(b)
 				return err
@@ -214,7 +211,7 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&from, "from", "", "height or day; the newest root, or close, before it is the beginning (default: the founding)")
+	f.StringVar(&from, "from", "", "height or day; the newest root, or close, before it is the beginning (default, and up to the day of the founding: the founding)")
 	f.StringVar(&to, "to", "", "height or day; the newest root, or close, at or before it is the end (default: now)")
 	f.StringVar(&out, "out", "", "file to write; it must not exist (default: print)")
 	f.String(passphraseFlag, "", "file with the passphrase of the key file")
@@ -222,9 +219,37 @@ proofs of both ends, so that "statement verify" finds whatever is missing.`,
 	return cmd
 }
 
-func fetchStatement(ctx context.Context, c *api.Client, party string, from, to when) (*proof.StatementFile, error) {
+// sayStatement says which ends a statement has.
+func sayStatement(cmd *cobra.Command, s *proof.StatementFile, end when) error {
+	to, err := rootOf([]byte(s.To))
+	if err != nil {
+		return err
+	}
+	from := "the founding"
+	if s.From != "" {
+		root, err := rootOf([]byte(s.From))
+		if err != nil {
+			return err
+		}
+		from = leftBy(root)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "statement of %s from %s to %s%s: entries %d\n", s.Party, from, leftBy(to), end.newest(to), len(s.Entries))
+	return nil
+}
+
+func fetchStatement(ctx context.Context, g *globals, c *api.Client, party string, from, to when) (*proof.StatementFile, error) {
+	given := from
+	if from.day != 0 {
+		f, err := g.founding()
+		if err != nil {
+			return nil, err
+		}
+		if from.day <= f.Start.Day() {
+			from = when{} // nothing was before
+		}
+	}
 	for _, w := range []when{from, to} {
-		if err := w.sure(ctx, c); err != nil {
+		if err := w.sure(ctx, g, c); err != nil {
 			return nil, err
 		}
 	}
@@ -236,14 +261,17 @@ func fetchStatement(ctx context.Context, c *api.Client, party string, from, to w
 	s.To = string(end.File)
 	after := uint64(0)
 	if from != (when{}) {
-		if from.time != 0 {
-			from.time -= tx.Instant(24 * 60 * 60 * 1000) // before the day begins
+		if from.day != 0 {
+			from.time = from.day.Start() - 1
 		} else if from.height--; from.height == 0 {
 			return nil, usage(errors.New("--from 1: leave it out for a statement from the beginning"))
 		}
 		begin, err := c.GetStateProof(ctx, &api.GetStateProofRequest{Party: party, AtHeight: from.height, AtTime: from.time})
 		if err != nil {
 			return nil, fmt.Errorf("the beginning: %w", err)
+		}
+		if begin.Height > end.Height { // a day and a height
+			return nil, usage(fmt.Errorf("--from %s is after --to %s: it begins at height %d, and ends at height %d", given, to, begin.Height, end.Height))
 		}
 		s.From = string(begin.File)
 		size, err := c.ListStatement(ctx, &api.ListStatementRequest{Party: party, AtHeight: begin.Height, Limit: 1})

@@ -216,7 +216,7 @@ func (q *querying) holdings() *cobra.Command {
 		if err != nil {
 			return api.Page{}, err
 		}
-		if err := w.sure(ctx, c); err != nil {
+		if err := w.sure(ctx, q.g, c); err != nil {
 			return api.Page{}, err
 		}
 		out, err := c.ListHoldings(ctx, &api.ListHoldingsRequest{Party: optional(args, 0), Instrument: instrument, Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight, AtHeight: w.height, AtTime: w.time})
@@ -240,7 +240,7 @@ func (q *querying) money() *cobra.Command {
 		if err != nil {
 			return api.Page{}, err
 		}
-		if err := w.sure(ctx, c); err != nil {
+		if err := w.sure(ctx, q.g, c); err != nil {
 			return api.Page{}, err
 		}
 		out, err := c.ListMoney(ctx, &api.ListMoneyRequest{Party: optional(args, 0), Cursor: p.cursor, Limit: p.limit, MinHeight: p.minHeight, AtHeight: w.height, AtTime: w.time})
