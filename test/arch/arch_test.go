@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"node/publish":      {"state", "tx", "tx/durable", "tx/proof", "node/remote"},
 	"node/audit":        {"state", "tx", "tx/durable", "tx/proof", "node/remote"},
 	"node/export":       {"state", "tx", "tx/durable"},
-	"node/diverge":      {"consensus", "state", "tx", "node/api", "node/datadir"},
+	"node/diverge":      {"consensus", "state", "tx", "tx/proof", "node/api", "node/datadir"},
 	"node":              {"tx/...", "state/...", "consensus/...", "p2p", "genesis", "node/..."},
 	"cli/scenario":      {"tx", "genesis"},
 	"cli/local":         {},
