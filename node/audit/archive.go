@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 
@@ -122,7 +121,7 @@ func (a *archiver) find(ctx context.Context) error {
 				unused(log, fmt.Errorf("audit: %s of %s: %w: %w", proof.KeptCheckpointPath(day), log.Name(), ErrNotCounted, err))
 				continue
 			}
-			a.from, a.head, a.report.Day = log, head{c, b, cosigned}, day
+			a.from, a.head, a.report.Day = log, head{Checkpoint: c, note: b, cosigned: cosigned}, day
 			a.serving = append([]Log{log}, slices.DeleteFunc(slices.Clone(a.logs), func(l Log) bool { return l == log })...)
 			return nil
 		}
@@ -140,7 +139,7 @@ func (a *archiver) find(ctx context.Context) error {
 
 // older is the checkpoint of the archive that is continued, of size 0 for none.
 func (a *archiver) older() (c proof.Checkpoint, err error) {
-	b, err := os.ReadFile(a.to.path(proof.CheckpointPath))
+	b, err := readFile(a.to.path(proof.CheckpointPath))
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
@@ -179,7 +178,7 @@ func (s *source) wrong(t proof.Tile, format string, args ...any) error {
 
 // read takes a tile from the directory, or fetches it.
 func (a *archiver) read(ctx context.Context, t proof.Tile) (s source, err error) {
-	b, err := os.ReadFile(a.to.path(t.Path()))
+	b, err := readFile(a.to.path(t.Path()))
 	if err == nil {
 		return source{a.o.Dir, true, b}, nil
 	}
@@ -403,7 +402,7 @@ func (a *archiver) keptDays(ctx context.Context) error {
 // that counts and lies within the archive.
 func (a *archiver) kept(ctx context.Context, day tx.Day) ([]byte, error) {
 	name := proof.KeptCheckpointPath(day)
-	switch b, err := os.ReadFile(a.to.path(name)); {
+	switch b, err := readFile(a.to.path(name)); {
 	case err == nil:
 		c, err := unsigned(b)
 		if err != nil {
@@ -464,7 +463,7 @@ func (a *archiver) nodes(level uint, first uint64, count int) ([]proof.Hash, err
 		return a.upper[level/proof.TileHeight][first : first+uint64(count)], nil
 	}
 	t, _ := a.leafTile(first / proof.TileWidth)
-	b, err := os.ReadFile(a.to.path(t.Path()))
+	b, err := readFile(a.to.path(t.Path()))
 	if err != nil {
 		return nil, err
 	}

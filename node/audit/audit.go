@@ -38,6 +38,9 @@ type Options struct {
 	// AtLeast is a size that the log must have: that of a receipt. The audit waits
 	// for a checkpoint of it.
 	AtLeast uint64
+	// Patience is how long it waits for that, and for what an earlier audit in the
+	// directory found already; 0 is ten seconds.
+	Patience time.Duration
 	// Store is how the auditor's ledger is opened; the zero value is good on disk.
 	Store state.Options
 	// Finished, if not nil, gets the audited ledger when everything has passed.
@@ -49,20 +52,24 @@ type Options struct {
 // View is the ledger that an audit has re-executed.
 type View = state.View
 
-// Report is what an audit found. It is complete only if Run returned no error.
+// Report is what an audit found. It is complete only if Run returned no error, or a
+// *KeepError.
 type Report struct {
 	ChainID     string
 	GenesisHash string
 	ScriptClock bool
-	// Height, Hash and Time of the ledger's end, and Size and Root of the log's.
+	// Height, Hash and Time of the last block that was executed and compared, and Size
+	// and Root of the log that ends with it.
 	Height uint64
 	Hash   string
 	Time   tx.Instant
 	Size   uint64
 	Root   string
-	// Since is the size at which an earlier audit in the same directory ended.
-	// The counts that follow are of what came after it.
+	// Since is the size that an earlier audit in the same directory verified, 1 for
+	// none: the founding. One that was broken off had compared the entries up to Resumed,
+	// which is not less. The counts that follow are of what came after that.
 	Since        uint64
+	Resumed      uint64
 	Blocks       uint64
 	Transactions uint64
 	Signatures   uint64
@@ -77,11 +84,21 @@ type Report struct {
 	Log        string
 	Checkpoint []byte
 	Cosigned   []proof.Cosignature
-	// Compared are the other logs whose checkpoints were compared.
+	// Compared are the other logs whose checkpoints were compared, and Sizes those of
+	// the checkpoints of all logs.
 	Compared []string
+	Sizes    []LogSize
+	// Unused says of each log that could not be read why.
+	Unused []string
 	// Evidence is a directory with the signed checkpoints, where the audit found
 	// something wrong. It stays, also where no directory was named.
 	Evidence string
+}
+
+// LogSize is the size of a log's checkpoint.
+type LogSize struct {
+	Log  string
+	Size uint64
 }
 
 // Epoch is a re-executed block that left a state root.
@@ -124,8 +141,22 @@ func (d *Difference) Error() string {
 	return s + ": " + d.What
 }
 
-// ErrNotCounted: the checkpoint does not satisfy the policy.
-var ErrNotCounted = errors.New("the checkpoint does not count by the policy")
+var (
+	// ErrNotCounted: the checkpoint does not satisfy the policy.
+	ErrNotCounted = errors.New("the checkpoint does not count by the policy")
+	// ErrBehind: no log has all that an earlier audit in the directory found. What they
+	// have is right: they are slow, or lost entries, or hold them back.
+	ErrBehind = errors.New("every log is behind what was verified")
+)
+
+// KeepError says why what an audit that passed was to leave is not there: the copy,
+// the tables, the directory's checkpoint.
+type KeepError struct{ err error }
+
+func (e *KeepError) Error() string { return "the audit passed, but " + e.err.Error() }
+
+// Unwrap is the cause.
+func (e *KeepError) Unwrap() error { return e.err }
 
 type auditor struct {
 	o        Options
@@ -133,6 +164,8 @@ type auditor struct {
 	ledger   *state.Ledger
 	report   *Report
 	rejected map[tx.Reason]uint64
+	// end is the newest block that was executed and compared.
+	end tx.Head
 	// records of the block that is being put together, and blocks that wait for
 	// execution with their records.
 	records []*tx.OutcomeRecord
@@ -158,10 +191,16 @@ type block struct {
 const LedgerDir = "ledger"
 
 // Run audits the first of the logs that has the most, and compares the
-// checkpoints of the others with it. Its error is a *Difference for the first
-// thing that is wrong, wraps ErrNotCounted, or is a failure of this machine or of
-// a log.
+// checkpoints of the others with it; another one takes its place where it cannot be
+// read. Its error is a *Difference for the first thing that is wrong, wraps
+// ErrNotCounted or ErrBehind, is a *ReadError where no log can be read, a *KeepError, or
+// a failure of this machine.
 func Run(ctx context.Context, logs []Log, o Options) (report *Report, err error) {
+	if o.Save != "" {
+		if err := writable(o.Save); err != nil {
+			return nil, err
+		}
+	}
 	kept := o.Dir != ""
 	if kept {
 		err = os.MkdirAll(o.Dir, 0o700)
@@ -183,6 +222,7 @@ func Run(ctx context.Context, logs []Log, o Options) (report *Report, err error)
 	a := &auditor{o: o, kept: kept, ledger: ledger, verifier: verifier, rejected: map[tx.Reason]uint64{}, report: &Report{
 		ChainID: o.Founding.ChainID, GenesisHash: o.Founding.Hash.String(), ScriptClock: o.Founding.ScriptClock,
 	}}
+	a.end = ledger.Head()
 	err = a.run(ctx, logs)
 	a.finish()
 	var d *Difference
@@ -203,39 +243,76 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 	if o := a.o.Founding.LogOrigin; o == "" || o != a.o.Policy.Origin() {
 		return fmt.Errorf("audit: the genesis document names the log %q, the policy %q", o, a.o.Policy.Origin())
 	}
-	verified, err := os.ReadFile(filepath.Join(a.o.Dir, checkpointFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("audit: %w", err)
-	}
-	heads, err := a.heads(ctx, logs)
+	earlier, err := a.earlier()
 	if err != nil {
 		return err
 	}
-	best := 0
-	for i := range heads {
-		if heads[i].Size > heads[best].Size {
-			best = i
-		}
-	}
-	head := heads[best]
-	a.report.Log, a.report.Checkpoint, a.report.Cosigned = logs[best].Name(), head.note, head.cosigned
-	if a.report.Since, err = a.size(); err != nil {
+	if a.report.Resumed, err = a.size(); err != nil {
 		return err
 	}
-	// Of a log that holds the founding alone, that entry is read.
-	if head.Size > a.report.Since || a.report.Since == 1 {
-		if err := a.execute(ctx, logs[best], head); err != nil {
-			var d *Difference
-			if errors.As(err, &d) {
-				err = errors.Join(err, a.evidence(heads))
-			}
-			return err
-		}
-	}
-	if err := a.conclude(logs, heads, best, verified); err != nil {
+	a.report.Since = max(1, min(a.report.Resumed, earlier.Size))
+	heads, err := a.heads(ctx, logs, max(a.o.AtLeast, a.report.Resumed, earlier.Size))
+	if err != nil {
 		return err
 	}
-	return a.keep(ctx, logs[best], head)
+	best, err := a.follow(ctx, heads)
+	if err != nil {
+		return err
+	}
+	if err := a.conclude(ctx, heads, best, earlier); err != nil {
+		return err
+	}
+	return a.keep(heads[best])
+}
+
+// earlier is the newest checkpoint that an audit in the directory verified, of size 0
+// for none.
+func (a *auditor) earlier() (h head, err error) {
+	path := filepath.Join(a.o.Dir, checkpointFile)
+	if h.note, err = readFile(path); errors.Is(err, fs.ErrNotExist) {
+		return h, nil
+	}
+	if err == nil {
+		h.Checkpoint, h.cosigned, err = a.o.Policy.Open(h.note)
+	}
+	if err != nil {
+		return h, fmt.Errorf("audit: the checkpoint of the earlier audit in %s: %w", path, err)
+	}
+	return h, nil
+}
+
+// follow executes what the best log has, or the next best where it cannot be read, and
+// says which it was.
+func (a *auditor) follow(ctx context.Context, heads []head) (best int, err error) {
+	var failed []error
+	for {
+		if best = bestOf(heads); best < 0 {
+			return best, oneLine(failed)
+		}
+		h := &heads[best]
+		a.report.Log, a.report.Checkpoint, a.report.Cosigned = h.log.Name(), h.note, h.cosigned
+		since, err := a.size()
+		if err != nil {
+			return best, err
+		}
+		// Of a log that holds the founding alone, that entry is read.
+		if h.Size <= since && since > 1 {
+			return best, nil
+		}
+		err = a.execute(ctx, h.log, since, h.Size)
+		var unread *ReadError
+		var d *Difference
+		switch {
+		case errors.As(err, &d):
+			return best, errors.Join(err, a.evidence(heads))
+		case !errors.As(err, &unread) || ctx.Err() != nil:
+			return best, err
+		}
+		h.unread = true
+		a.report.Unused = append(a.report.Unused, unread.Error())
+		failed = append(failed, err)
+		a.records, a.entries, a.waiting = nil, nil, nil
+	}
 }
 
 // evidence keeps the signed checkpoints beside what is said to be wrong: whoever
@@ -254,43 +331,6 @@ func (a *auditor) evidence(heads []head) error {
 	return nil
 }
 
-// head is a log's checkpoint.
-type head struct {
-	proof.Checkpoint
-	note     []byte
-	cosigned []proof.Cosignature
-}
-
-// heads fetches every log's checkpoint. Where a size is asked for it waits until
-// one has it.
-func (a *auditor) heads(ctx context.Context, logs []Log) ([]head, error) {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		all, enough := make([]head, len(logs)), false
-		for i, log := range logs {
-			b, err := log.Get(ctx, proof.CheckpointPath)
-			if err != nil {
-				return nil, err
-			}
-			c, cosigned, err := a.o.Policy.Open(b)
-			if err != nil {
-				return nil, fmt.Errorf("audit: %s: %w: %w", log.Name(), ErrNotCounted, err)
-			}
-			all[i], enough = head{c, b, cosigned}, enough || c.Size >= a.o.AtLeast
-		}
-		if enough {
-			return all, nil
-		}
-		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("audit: no checkpoint has the size %d that a receipt speaks of", a.o.AtLeast)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
 // size of the auditor's own log.
 func (a *auditor) size() (uint64, error) {
 	v, err := a.ledger.View()
@@ -303,7 +343,7 @@ func (a *auditor) size() (uint64, error) {
 
 // conclude compares the auditor's own tree with every checkpoint, of which the one
 // of the best log was audited, and adds up the accounts.
-func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) error {
+func (a *auditor) conclude(ctx context.Context, heads []head, best int, earlier head) error {
 	v, err := a.ledger.View()
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -323,21 +363,27 @@ func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) 
 		return nil
 	}
 	for i := range heads {
-		if err := check(logs[i].Name(), heads[i].Checkpoint); err != nil {
+		if heads[i].unread && heads[i].Size > v.LogSize() {
+			continue // nobody gives its entries
+		}
+		if err := check(heads[i].log.Name(), heads[i].Checkpoint); err != nil {
 			return errors.Join(err, a.evidence(heads))
 		}
 		if i != best {
-			a.report.Compared = append(a.report.Compared, logs[i].Name())
+			a.report.Compared = append(a.report.Compared, heads[i].log.Name())
 		}
 	}
-	if verified != nil {
-		c, _, err := a.o.Policy.Open(verified)
-		if err != nil {
-			return fmt.Errorf("audit: the checkpoint of the earlier audit: %w", err)
+	if earlier.Size > 0 {
+		if err := check("the log of the earlier audit", earlier.Checkpoint); err != nil {
+			return errors.Join(err, a.evidence(append(heads, earlier)))
 		}
-		if err := check("the log of the earlier audit", c); err != nil {
-			return errors.Join(err, a.evidence(append(heads, head{Checkpoint: c, note: verified})))
+	}
+	if err := a.compareTiles(ctx, v, &heads[best]); err != nil {
+		var d *Difference
+		if errors.As(err, &d) {
+			err = errors.Join(err, a.evidence(heads))
 		}
+		return err
 	}
 	c, err := v.Conservation()
 	if err != nil {
@@ -351,8 +397,13 @@ func (a *auditor) conclude(logs []Log, heads []head, best int, verified []byte) 
 	if a.report.Epochs, err = epochs(v); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
+	if size := heads[best].Size; size < v.LogSize() {
+		return fmt.Errorf("audit: %w: %d of %d entries: ask other logs, or again in a moment; one that stays so lost entries, or holds them back", ErrBehind, size, v.LogSize())
+	}
 	if a.o.Finished != nil {
-		return a.o.Finished(v)
+		if err := a.o.Finished(v); err != nil {
+			return &KeepError{err}
+		}
 	}
 	return nil
 }
@@ -375,12 +426,14 @@ func epochs(v *View) (all []Epoch, err error) {
 }
 
 func (a *auditor) finish() {
-	head := a.ledger.Head()
-	a.report.Height, a.report.Hash, a.report.Time = head.Height, fmt.Sprintf("%x", head.Hash), head.Time
+	a.report.Height, a.report.Hash, a.report.Time = a.end.Height, fmt.Sprintf("%x", a.end.Hash), a.end.Time
 	if v, err := a.ledger.View(); err == nil {
-		a.report.Size = v.LogSize()
-		if root, err := proof.Root(v.LogSize(), v.Nodes); err == nil {
-			a.report.Root = fmt.Sprintf("%x", root)
+		// The ledger may have executed more than was compared.
+		if size, err := v.SizeAt(a.end.Height); err == nil {
+			a.report.Size = size
+			if root, err := proof.Root(size, v.Nodes); err == nil {
+				a.report.Root = fmt.Sprintf("%x", root)
+			}
 		}
 		_ = v.Close()
 	}
@@ -391,27 +444,24 @@ func (a *auditor) finish() {
 	}
 }
 
-// keep writes what was verified: the checkpoint, and the copy if one is wanted.
-func (a *auditor) keep(ctx context.Context, log Log, h head) error {
+// keep writes what was verified: the copy if one is wanted, and the checkpoint.
+func (a *auditor) keep(h head) error {
+	var saved error
 	if a.o.Save != "" {
-		if err := a.save(h); err != nil {
-			return err
-		}
-	}
-	if !a.kept {
-		return nil
+		saved = a.save(h)
 	}
 	// The ledger first: a crash between the two goes on from an older checkpoint.
-	if err := a.ledger.Flush(); err != nil {
-		return err
-	}
-	path := filepath.Join(a.o.Dir, checkpointFile)
-	if old, err := os.ReadFile(path); err == nil {
-		if c, _, err := a.o.Policy.Open(old); err == nil && c.Size > h.Size {
-			return nil // a node that is behind was asked
+	if a.kept {
+		err := a.ledger.Flush()
+		if err == nil {
+			err = replacePrivate(filepath.Join(a.o.Dir, checkpointFile), h.note)
 		}
+		saved = errors.Join(saved, err)
 	}
-	return replacePrivate(path, h.note)
+	if saved != nil {
+		return &KeepError{saved}
+	}
+	return nil
 }
 
 // save writes the auditor's own tree, which the log was found equal to.

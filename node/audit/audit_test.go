@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"carbonledger/node/audit"
 	"carbonledger/state"
@@ -257,15 +258,20 @@ func TestGoesOn(t *testing.T) {
 	short := h.clone()
 	short.entries = h.entries[:h.blockEnd(t, 60)]
 	short.note = short.checkpoint("n1", "n2")
-	o := audit.Options{Founding: h.f, Policy: policy(t), Dir: dir}
+	o := audit.Options{Founding: h.f, Policy: policy(t), Dir: dir, Patience: time.Millisecond}
 	r, err := audit.Run(t.Context(), []audit.Log{short}, o)
 	must(t, err)
 	before := r.Size
 	if r, err = audit.Run(t.Context(), []audit.Log{h}, o); err != nil || r.Since != before || r.Size != uint64(len(h.entries)) || r.Transactions >= accepted+rejected {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r, err = audit.Run(t.Context(), []audit.Log{short}, o); err != nil || r.Size != uint64(len(h.entries)) {
+	// A node that is behind, or lost what was verified: no verdict of that.
+	r, err = audit.Run(t.Context(), []audit.Log{short}, o)
+	if !errors.Is(err, audit.ErrBehind) || !strings.Contains(err.Error(), fmt.Sprintf("%d of %d entries", len(short.entries), len(h.entries))) || fmt.Sprint(r.Sizes) != fmt.Sprintf("[{the log %d}]", len(short.entries)) {
 		t.Errorf("a node that is behind: %+v %v", r, err)
+	}
+	if r, err = audit.Run(t.Context(), []audit.Log{short, h}, o); err != nil || r.Size != uint64(len(h.entries)) || len(r.Compared) != 1 {
+		t.Errorf("a node that is behind and one that is not: %+v %v", r, err)
 	}
 	var d *audit.Difference
 	fork := short.clone()
@@ -304,7 +310,7 @@ func TestGoesOn(t *testing.T) {
 // in the directory found, leaves what both signed.
 func TestEarlierEvidence(t *testing.T) {
 	h, other, dir := honest(t), small(t), t.TempDir()
-	o := audit.Options{Founding: h.f, Policy: policy(t), Dir: dir}
+	o := audit.Options{Founding: h.f, Policy: policy(t), Dir: dir, Patience: time.Millisecond}
 	_, err := audit.Run(t.Context(), []audit.Log{h}, o)
 	must(t, err, os.RemoveAll(filepath.Join(dir, audit.LedgerDir)))
 	r, err := audit.Run(t.Context(), []audit.Log{other}, o)

@@ -17,11 +17,11 @@ const batch = 4096
 // execute fetches what this auditor does not have yet and re-executes it. One
 // goroutine puts blocks together and checks their signatures, which the ledger's
 // verifier remembers, while this one executes those before.
-func (a *auditor) execute(ctx context.Context, log Log, h head) error {
+func (a *auditor) execute(ctx context.Context, log Log, since, size uint64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.joined = a.ledger.Head().Height
-	for c := range a.gather(ctx, log, a.report.Since, h.Size) {
+	for c := range a.gather(ctx, log, since, size) {
 		if err := a.flush(c.blocks); err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (a *auditor) execute(ctx context.Context, log Log, h head) error {
 			return c.err
 		}
 		if a.o.Progress != nil {
-			a.o.Progress(c.next, h.Size)
+			a.o.Progress(c.next, size)
 		}
 	}
 	return ctx.Err()
@@ -226,6 +226,7 @@ func (a *auditor) compare(v *state.View, b *block, re *state.Applied) error {
 	if err := a.checkStamp(b); err != nil {
 		return err
 	}
+	a.end = tx.Head{Height: re.Height, Hash: re.Hash[:], Time: re.Time}
 	a.report.Blocks++
 	a.report.Signatures += b.signatures
 	for _, r := range b.records {

@@ -31,19 +31,33 @@ func (d Directory) Name() string { return string(d) }
 
 // Get reads a file.
 func (d Directory) Get(_ context.Context, path string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(string(d), filepath.FromSlash(path)))
+	return readFile(filepath.Join(string(d), filepath.FromSlash(path)))
+}
+
+// readFile reads a file of a log, and no other one to its end.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, remote.MaxFileBytes+1))
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("audit: read %s: %w", path, err)
+		return nil, fmt.Errorf("audit: %w", err)
 	}
 	if len(b) > remote.MaxFileBytes {
-		return nil, fmt.Errorf("audit: %s in %s is longer than any such file", path, d)
+		return nil, fmt.Errorf("audit: %s is longer than any file of a log", path)
 	}
 	return b, nil
 }
+
+// ReadError is that of a log, or of all of them, that could not be read: it says
+// nothing of the history.
+type ReadError struct{ err error }
+
+func (e *ReadError) Error() string { return e.err.Error() }
+
+// Unwrap is the cause.
+func (e *ReadError) Unwrap() error { return e.err }
 
 // fetched is a bundle on its way.
 type fetched struct {
@@ -81,7 +95,7 @@ func bundles(ctx context.Context, log Log, from, size uint64) <-chan fetched {
 func bundle(ctx context.Context, log Log, t proof.Tile) ([][]byte, error) {
 	b, err := tileOf(ctx, log, t)
 	if err != nil {
-		return nil, err
+		return nil, &ReadError{err}
 	}
 	return split(log, t, b)
 }

@@ -22,12 +22,28 @@ type static struct {
 
 func newStatic(dir string) *static { return &static{dir, map[string]bool{}} }
 
+// writable makes a directory and a file in it, which is gone again: whoever wants
+// something kept is told that it cannot be before the work.
+func writable(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, ".probe-"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("audit: nothing can be saved in %s: %w", dir, err)
+	}
+	return nil
+}
+
 func (s *static) path(name string) string { return filepath.Join(s.dir, filepath.FromSlash(name)) }
 
 // put writes a file of the log. One that is there already stays as it is if it is
 // the same, and is never written over if it is not: it may be the evidence.
 func (s *static) put(name string, content []byte) error {
-	switch old, err := os.ReadFile(s.path(name)); {
+	switch old, err := readFile(s.path(name)); {
 	case err == nil && bytes.Equal(old, content):
 		return nil
 	case err == nil:
