@@ -123,7 +123,13 @@ carbonledger.toml in the current directory), or in the environment as
 CARBONLEDGER_ and the name in capitals, with _ for -.`,
 		SilenceUsage: true, SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return g.load(cmd)
+			if err := g.load(cmd); err != nil {
+				return err
+			}
+			if g.timeout <= 0 {
+				return usage(fmt.Errorf("--timeout %s: give a time above 0, such as 30s", g.timeout))
+			}
+			return nil
 		},
 	}
 	f := root.PersistentFlags()

@@ -44,11 +44,14 @@ func newAuditCommand(g *globals) *cobra.Command {
 every signature, re-execute everything from the genesis document in a ledger of
 your own, and compare every entry, the tree and the checkpoint. It believes nobody:
 the genesis document and the policy, which are public keys, are all that it takes
-for given. Several logs are compared with each other.
+for given. Several logs are compared with each other; one that cannot be read is
+named, and the others are audited.
 
 The entries are confidential: a validator asks for an auditor's token. With --dir
 the audit is kept and goes on from there the next time; with --follow it goes on as
-a monitor until the first lie.
+a monitor until the first lie: a round in which no log can be read is tried again.
+Where every log has less than what was verified, the audit fails after ten seconds,
+and with --follow in the third such round.
 
 --report writes a page for people, in Chinese and English (.html), or the same as
 JSON or text (.json, .txt). It is replaced as a whole, after every round of
@@ -56,7 +59,8 @@ JSON or text (.json, .txt). It is replaced as a whole, after every round of
 An audit that could not be made, because a log did not answer, leaves it as it is.
 
 Exit code 1, with entry, height, transaction and difference, at the first thing that
-is wrong; also 1 if the checkpoint does not count by the policy.`,
+is wrong; also 1 if the checkpoint does not count by the policy, if every log lacks
+what was verified, or if what was to be kept of an audit that passed could not be.`,
 		Example: `  carbonledger audit https://wuhan:7081 https://shanghai:7081 --ca ca.pem --genesis genesis.toml --policy policy.txt --token-file token --dir audit/
   carbonledger audit copy/ --genesis genesis.toml --policy policy.txt --report audit.html`,
 		Args: cobra.MinimumNArgs(1),
@@ -102,6 +106,9 @@ func (a *auditing) exporting(cmd *cobra.Command) (func(*audit.View) error, error
 	}, nil
 }
 
+// maxCABytes is more than the certificate authorities of a whole machine take.
+const maxCABytes = 1 << 20
+
 // logs are the arguments: URLs, and directories.
 func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) {
 	var token string
@@ -112,7 +119,7 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if g.ca != "" {
-		pem, err := os.ReadFile(g.ca)
+		pem, err := readAtMost(g.ca, maxCABytes)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +156,10 @@ func (a *auditing) given(g *globals, args []string) (f tx.Founding, p *proof.Pol
 }
 
 func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
-	if err := checkReportName(a.report); err != nil {
+	if cmd.Flags().Changed("follow") && a.follow < shortestFollow {
+		return usage(fmt.Errorf("--follow %s: give at least %s", a.follow, shortestFollow))
+	}
+	if err := checkReportFile(a.report); err != nil {
 		return err
 	}
 	f, policy, logs, err := a.given(g, args)
@@ -161,20 +171,44 @@ func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
 		return err
 	}
 	if a.follow == 0 {
-		return a.once(cmd, g, logs, o)
+		return a.once(cmd, g, logs, o, false)
 	}
 	if o.Dir == "" {
 		return usage(errors.New("--follow goes on from what was verified: give --dir"))
 	}
+	return a.monitor(cmd, g, logs, o)
+}
+
+const (
+	// shortestFollow keeps a monitor from asking without a pause.
+	shortestFollow = 10 * time.Millisecond
+	// behindRounds is for how many rounds in a row every log may have less than what
+	// was verified: validators that restart are behind for a moment.
+	behindRounds = 3
+)
+
+// monitor audits round after round, until one finds something wrong or this machine
+// cannot go on.
+func (a *auditing) monitor(cmd *cobra.Command, g *globals, logs []audit.Log, o audit.Options) error {
 	ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	cmd.SetContext(ctx)
-	for {
-		if err := a.once(cmd, g, logs, o); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+	o.Patience = min(a.follow, 10*time.Second)
+	for behind := 0; ; {
+		err := a.once(cmd, g, logs, o, behind+1 < behindRounds)
+		var unread *audit.ReadError
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			behind = 0
+		case errors.Is(err, audit.ErrBehind) && behind+1 < behindRounds:
+			behind++
+		case !errors.As(err, &unread):
 			return err
+		}
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "carbonledger: %s; tried again in %s\n", message(err), a.follow)
 		}
 		select {
 		case <-ctx.Done():
@@ -184,17 +218,19 @@ func (a *auditing) run(cmd *cobra.Command, g *globals, args []string) error {
 	}
 }
 
-func (a *auditing) once(cmd *cobra.Command, g *globals, logs []audit.Log, o audit.Options) error {
+// once audits, and prints the verdict and writes the report if it came to one: not of
+// logs that are behind where those are waited for.
+func (a *auditing) once(cmd *cobra.Command, g *globals, logs []audit.Log, o audit.Options, patient bool) error {
 	began := time.Now()
 	report, err := runAudit(cmd, logs, o)
-	if report == nil || errors.Is(err, context.Canceled) {
+	if report == nil || errors.Is(err, context.Canceled) || patient && errors.Is(err, audit.ErrBehind) {
 		return err
 	}
 	f, made := newFinding(report, err, began, time.Since(began))
 	if !made {
 		return err
 	}
-	err = f.failed
+	err = errors.Join(f.failed, f.kept)
 	if a.report != "" {
 		err = errors.Join(err, writeReport(a.report, f.whole(logs, o.Policy), report.ScriptClock))
 	}
@@ -221,6 +257,9 @@ func addReport(r *record, a *audit.Report) {
 	r.add("size", a.Size)
 	r.add("root", a.Root)
 	r.add("since_size", a.Since)
+	if a.Resumed > a.Since { // an audit was broken off there
+		r.add("resumed_size", a.Resumed)
+	}
 	r.add("blocks", a.Blocks)
 	r.add("transactions", a.Transactions)
 	r.add("signatures", a.Signatures)
@@ -237,6 +276,17 @@ func addReport(r *record, a *audit.Report) {
 	r.add("log", a.Log)
 	r.add("cosigned_by", list(cosigners(a.Cosigned)))
 	r.add("compared_with", list(a.Compared))
+	sizes := []record{}
+	for _, s := range a.Sizes {
+		one := record{}
+		one.add("name", s.Log)
+		one.add("checkpoint_size", s.Size)
+		sizes = append(sizes, one)
+	}
+	r.add("checkpoints", sizes)
+	if len(a.Unused) > 0 {
+		r.add("logs_not_used", lines(a.Unused))
+	}
 	if a.Evidence != "" {
 		r.add("evidence", a.Evidence)
 	}

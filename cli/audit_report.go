@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -32,8 +34,10 @@ type finding struct {
 	// something else than a difference.
 	failed     error
 	difference *audit.Difference
-	began      time.Time
-	took       time.Duration
+	// kept says of an audit that passed what of it could not be kept.
+	kept  error
+	began time.Time
+	took  time.Duration
 }
 
 // newFinding takes what audit.Run returned; false where that is no verdict: the
@@ -44,8 +48,10 @@ func newFinding(report *audit.Report, err error, began time.Time, took time.Dura
 	case err == nil:
 	case errors.As(err, &f.difference):
 		f.failed = fmt.Errorf("audit: the history is wrong at %w", err)
-	case errors.Is(err, audit.ErrNotCounted):
+	case errors.Is(err, audit.ErrNotCounted), errors.Is(err, audit.ErrBehind):
 		f.failed = err
+	case errors.As(err, new(*audit.KeepError)):
+		f.kept = err
 	default:
 		return nil, false
 	}
@@ -136,13 +142,30 @@ func differenceRecord(d *audit.Difference) record {
 	return r
 }
 
-// checkReportName: the ending says in which form the report is written.
-func checkReportName(path string) error {
+// checkReportFile: the ending says in which form the report is written, and where it
+// cannot be written is said before the audit.
+func checkReportFile(path string) error {
 	switch ext := filepath.Ext(path); {
-	case path == "", ext == ".html", ext == ".json", ext == ".txt":
+	case path == "":
 		return nil
+	case ext != ".html" && ext != ".json" && ext != ".txt":
+		return usage(fmt.Errorf("--report %s: end the name with .html, .json or .txt", path))
 	}
-	return usage(fmt.Errorf("--report %s: end the name with .html, .json or .txt", path))
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usage(fmt.Errorf("--report %s is a directory: name a file", path))
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	var at *fs.PathError // whose path is that of no file which anybody named
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	if err != nil {
+		return fmt.Errorf("--report %s: no file can be made in %s: %w", path, filepath.Dir(path), err)
+	}
+	return nil
 }
 
 // writeReport replaces the file by the report, as a whole.
@@ -162,7 +185,10 @@ func writeReport(path string, r record, script bool) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	return durable.Replace(path, b.Bytes(), 0o600)
+	if err := durable.Replace(path, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("--report %s: %w", path, err)
+	}
+	return nil
 }
 
 // reportPage is a report's record for the page: every value comes from there.
@@ -268,6 +294,8 @@ func reportParts(name string, v any) (all []reportPart) {
 			switch inner := v.values[i].(type) {
 			case record, []record, verbatim:
 				all = append(all, reportParts(name, inner)...)
+			case lines:
+				part.Fields = append(part.Fields, reportField{reportNames[name], inner})
 			case []string:
 				if len(inner) == 0 {
 					inner = []string{"–"}

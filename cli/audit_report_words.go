@@ -37,14 +37,14 @@ var reportSections = []struct {
 }{
 	{id: "first", title: bilingual{"首个差异", "The first difference"}, names: []string{"difference"}},
 	{id: "audited", title: bilingual{"审计对象", "What was audited"}, note: bilingual{
-		"条目数、根哈希、高度、运行哈希和账本时间均为审计人自己的账本所得；审计未通过的，该账本可能已执行至差异之后。",
-		"Size, root, height, running hash and ledger time are of the auditor's own ledger, which may have gone on behind the difference where the audit failed.",
+		"条目数、根哈希、高度、运行哈希和账本时间均为审计人自己的账本所得，止于最后一个已比对的区块。",
+		"Size, root, height, running hash and ledger time are of the auditor's own ledger, after the last block that was compared.",
 	}, names: []string{
-		"chain", "genesis_hash", "clock", "origin", "logs", "log", "compared_with", "evidence", "size", "root", "height", "hash", "ledger_time"}},
+		"chain", "genesis_hash", "clock", "origin", "logs", "log", "compared_with", "checkpoints", "logs_not_used", "evidence", "size", "root", "height", "hash", "ledger_time"}},
 	{id: "counts", title: bilingual{"数量", "Counts"}, note: bilingual{
-		"以下为本次审计在起始条目数之后重新执行的数量；起始条目数之前的部分，此前已在同一目录中审计。审计未通过的，为止于差异之前的数量。",
-		"Of what this audit executed behind the size at which it began: what lies before was audited earlier, in the same directory. Where the audit failed, they end before the difference.",
-	}, names: []string{"since_size", "blocks", "transactions", "signatures", "accepted", "rejected", "rejections"}},
+		"以下为本次审计在起始条目数之后重新执行的数量；起始条目数之前的部分，此前已在同一目录中审计。另载明续行条目数的，曾有审计中断：至该数为止的条目已在其中比对，未计入以下数量。审计未通过的，为止于差异之前的数量。",
+		"Of what this audit executed behind the size at which it began: what lies before was audited earlier, in the same directory. Where a size is named at which it went on, an audit was broken off: it compared the entries up to there, which are not counted here. Where the audit failed, they end before the difference.",
+	}, names: []string{"since_size", "resumed_size", "blocks", "transactions", "signatures", "accepted", "rejected", "rejections"}},
 	{id: "sums", title: bilingual{"守恒", "Conservation"}, note: bilingual{
 		"由审计人自己的账本汇总全部账户得出：来源与去向必须相等。", "All accounts of the auditor's own ledger added up: what came in must be where it went.",
 	}, missing: bilingual{
@@ -66,10 +66,10 @@ var reportNames = map[string]bilingual{
 
 	"chain": {"链", "Chain"}, "genesis_hash": {"创世文件SHA-256", "SHA-256 of the genesis document"}, "clock": {"时钟", "Clock"},
 	"origin": {"日志名称", "Log (origin)"}, "logs": {"所给日志", "Logs that were given"}, "log": {"所审计的日志", "Log that was audited"},
-	"compared_with": {"与之比对的日志", "Compared with"}, "evidence": {"证据所在目录", "Evidence"}, "size": {"条目数", "Size"}, "root": {"根哈希", "Root hash"},
+	"compared_with": {"与之比对的日志", "Compared with"}, "checkpoints": {"各日志的检查点", "Checkpoints of the logs"}, "checkpoint_size": {"检查点条目数", "Size of the checkpoint"}, "logs_not_used": {"未能读取的日志", "Logs that could not be read"}, "evidence": {"证据所在目录", "Evidence"}, "size": {"条目数", "Size"}, "root": {"根哈希", "Root hash"},
 	"hash": {"运行哈希", "Running hash"}, "ledger_time": {"账本时间（UTC+8）", "Ledger time (UTC+8)"},
 
-	"since_size": {"起始条目数", "Began at size"}, "blocks": {"区块", "Blocks"}, "transactions": {"交易", "Transactions"},
+	"since_size": {"起始条目数", "Began at size"}, "resumed_size": {"续行条目数", "Went on at size"}, "blocks": {"区块", "Blocks"}, "transactions": {"交易", "Transactions"},
 	"signatures": {"已验证签名", "Signatures verified"}, "accepted": {"已接受", "Accepted"}, "rejected": {"不予接受", "Rejected"},
 	"rejections": {"不予接受的原因", "Rejections by reason"}, "reason": {"原因", "Reason"}, "count": {"数量", "Count"},
 

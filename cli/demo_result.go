@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"carbonledger/cli/scenario"
@@ -61,7 +62,11 @@ func (d *demo) audit() (*audit.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return runAudit(d.cmd, logs, audit.Options{Founding: d.net.Document.Founding(), Policy: policy, AtLeast: d.logSize})
+	report, err := runAudit(d.cmd, logs, audit.Options{Founding: d.net.Document.Founding(), Policy: policy, AtLeast: d.logSize})
+	if err == nil && len(report.Unused) > 0 {
+		err = fmt.Errorf("not every log can be read: %s", strings.Join(report.Unused, "; "))
+	}
+	return report, err
 }
 
 // answers are the ledger's own queries, at the height of the last receipt or

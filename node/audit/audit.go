@@ -472,6 +472,9 @@ func (a *auditor) save(h head) error {
 	}
 	defer v.Close()
 	copied := newStatic(a.o.Save)
+	if err := a.continues(v, copied, h); err != nil {
+		return err
+	}
 	for _, t := range proof.TilesOf(0, h.Size) {
 		b, err := v.Tile(t)
 		if err != nil {

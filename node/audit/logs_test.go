@@ -157,7 +157,6 @@ func TestKeepFails(t *testing.T) {
 		t.Errorf("below a file: %v, %d files were fetched", err, log.asked.Load())
 	}
 	o.Save, o.Dir = t.TempDir(), t.TempDir()
-	must(t, os.MkdirAll(filepath.Join(o.Save, "tile", "0"), 0o700), os.WriteFile(filepath.Join(o.Save, "checkpoint"), nil, 0o600))
 	for _, tile := range proof.TilesOf(0, uint64(len(h.entries))) {
 		path := filepath.Join(o.Save, tile.Path())
 		must(t, os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("another"), 0o600))
@@ -174,6 +173,28 @@ func TestKeepFails(t *testing.T) {
 	o.Finished = func(*audit.View) error { return errors.New("no room for tables") }
 	if r, err := audit.Run(t.Context(), []audit.Log{log}, o); !errors.As(err, &kept) || r.Conservation == nil {
 		t.Errorf("without room for tables: %+v %v", r, err)
+	}
+}
+
+// TestCopyOfAnother: a copy of another history, or of more, keeps its checkpoint, also
+// where no tile of it has the name of one of the log.
+func TestCopyOfAnother(t *testing.T) {
+	h := honest(t)
+	short := h.clone()
+	short.entries = h.entries[:h.blockEnd(t, 60)]
+	short.note = short.checkpoint("n1", "n2")
+	for what, other := range map[string]*history{"of another history": small(t), "has size": h} {
+		dir := t.TempDir()
+		o := audit.Options{Founding: h.f, Policy: policy(t), Save: dir}
+		_, err := audit.Run(t.Context(), []audit.Log{other}, o)
+		must(t, err)
+		var kept *audit.KeepError
+		if _, err := audit.Run(t.Context(), []audit.Log{short}, o); !errors.As(err, &kept) || !strings.Contains(err.Error(), what) {
+			t.Errorf("a copy that %s: %v", what, err)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, "checkpoint")); err != nil || !bytes.Equal(b, other.note) {
+			t.Errorf("a copy that %s has the checkpoint %q %v", what, b, err)
+		}
 	}
 }
 

@@ -91,6 +91,35 @@ func (s *static) sync() error {
 	return nil
 }
 
+// continues is an error where the directory holds the copy of another log, or of more of
+// this one: partial tiles have names of their own, and its checkpoint would be lost.
+func (a *auditor) continues(v *View, s *static, h head) error {
+	b, err := readFile(s.path(proof.CheckpointPath))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	old, err := unsigned(b)
+	if err != nil {
+		return fmt.Errorf("audit: %s in %s is damaged: %w; it stays as it is: save into an empty directory", proof.CheckpointPath, s.dir, err)
+	}
+	if old.Size > h.Size {
+		return fmt.Errorf("audit: the copy in %s has size %d already, what was audited has %d; it stays as it is: save into an empty directory", s.dir, old.Size, h.Size)
+	}
+	var root proof.Hash
+	if old.Size > 0 {
+		if root, err = proof.Root(old.Size, v.Nodes); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if old.Origin != h.Origin || old.Size > 0 && root != old.Root {
+		return fmt.Errorf("audit: the copy in %s is of another network, or of another history: its checkpoint has root %x at size %d; it stays as it is: save into an empty directory, and keep this copy if nobody can say why they differ", s.dir, old.Root, old.Size)
+	}
+	return nil
+}
+
 // replacePrivate replaces a file by one that only its owner may read.
 func replacePrivate(path string, content []byte) error {
 	if err := durable.Replace(path, content, 0o600); err != nil {
