@@ -47,15 +47,15 @@ func always(string) bool { return true }
 
 func entriesOnly(path string) bool { return strings.HasPrefix(path, "tile/entries/") }
 
-// long is a history of more than a bundle.
-func long(t *testing.T) *history {
+// long is a history of more than a bundle: so many transfers, 50 a block.
+func long(t *testing.T, transfers int) *history {
 	t.Helper()
 	h := &history{f: founding()}
 	ledger, err := state.Open("ledger", h.f, tx.NewVerifier(h.f.Hash), state.Options{FS: vfs.NewMem()})
 	must(t, err)
 	defer func() { must(t, ledger.Close()) }()
 	raws := [][]byte{h.sign(t, "registry", "i", issue(1_000_000, "1"))}
-	for i := range 600 {
+	for i := range transfers {
 		if raws = append(raws, h.sign(t, "e0", fmt.Sprint(i), transfer(1))); len(raws) == 50 {
 			extend(t, ledger, raws)
 			raws = nil
@@ -129,7 +129,7 @@ func TestDifferenceReport(t *testing.T) {
 // TestBrokenOff: what an audit executed that was broken off is not said to have been
 // verified, and is not executed again.
 func TestBrokenOff(t *testing.T) {
-	h, o := long(t), audit.Options{Founding: founding(), Policy: policy(t), Dir: t.TempDir()}
+	h, o := long(t, 600), audit.Options{Founding: founding(), Policy: policy(t), Dir: t.TempDir()}
 	second := proof.Tile{Entries: true, Index: 1, Width: proof.TileWidth}.Path()
 	_, err := audit.Run(t.Context(), []audit.Log{&served{Log: h, name: "broken", fails: func(path string) bool { return path == second }}}, o)
 	if err == nil {
@@ -142,6 +142,21 @@ func TestBrokenOff(t *testing.T) {
 	size := uint64(len(h.entries))
 	if r, err = audit.Run(t.Context(), []audit.Log{h}, o); err != nil || r.Since != size || r.Resumed != size || r.Transactions != 0 {
 		t.Errorf("after one that passed: %+v %v", r, err)
+	}
+}
+
+// TestProgress: whoever waits is told at least every thousand transactions or so.
+func TestProgress(t *testing.T) {
+	h := long(t, 2600)
+	told := uint64(0)
+	_, err := audit.Run(t.Context(), []audit.Log{h}, audit.Options{Founding: h.f, Policy: policy(t), Progress: func(entry, size uint64) {
+		if entry <= told || entry > told+1024+proof.TileWidth || size != uint64(len(h.entries)) {
+			t.Errorf("after %d of %d it is told %d of %d", told, len(h.entries), entry, size)
+		}
+		told = entry
+	}})
+	if err != nil || told != uint64(len(h.entries)) {
+		t.Errorf("it was told %d of %d, %v", told, len(h.entries), err)
 	}
 }
 
@@ -201,7 +216,7 @@ func TestCopyOfAnother(t *testing.T) {
 // TestHashTiles: an audit of a directory finds the tiles that receipts are made from
 // damaged or gone.
 func TestHashTiles(t *testing.T) {
-	h, dir := long(t), t.TempDir()
+	h, dir := long(t, 600), t.TempDir()
 	_, err := audit.Run(t.Context(), []audit.Log{h}, audit.Options{Founding: h.f, Policy: policy(t), Save: dir})
 	must(t, err)
 	hashes := 0
