@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 
 	"carbonledger/tx"
 	"carbonledger/tx/durable"
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -101,18 +101,11 @@ func readPolicy(path string) (*proof.Policy, error) {
 	return p, nil
 }
 
-// readAtMost does not read what is too large to be what is looked for.
+// readAtMost reads a file that an argument names.
 func readAtMost(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	b, err := limited.ReadFile(path, limit)
 	if err != nil {
 		return nil, usage(err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if int64(len(b)) > limit {
-		return nil, usage(fmt.Errorf("%s has more than %d bytes", path, limit))
 	}
 	return b, nil
 }

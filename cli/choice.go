@@ -3,7 +3,9 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -80,12 +82,16 @@ func sha256Of(s string) ([]byte, error) {
 	if sum, err := hex.DecodeString(s); err == nil && len(sum) == sha256.Size {
 		return sum, nil
 	}
-	content, err := os.ReadFile(s)
+	f, err := os.Open(s)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not 64 hexadecimal digits, and no file: %w", s, err)
 	}
-	sum := sha256.Sum256(content)
-	return sum[:], nil
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("read %s: %w", s, err)
+	}
+	return sum.Sum(nil), nil
 }
 
 // pairOf cuts PARTY/NAME.

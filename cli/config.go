@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"carbonledger/tx/limited"
+
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -119,7 +121,7 @@ func readSettings(root *cobra.Command, path string) (*settings, error) {
 			path = defaultConfig
 		}
 	}
-	content, err := os.ReadFile(path)
+	content, err := limited.ReadFile(path, limited.MaxSettingsBytes)
 	if errors.Is(err, fs.ErrNotExist) && !named {
 		return &settings{}, nil
 	}

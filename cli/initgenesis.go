@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"carbonledger/node/publish"
 	"carbonledger/tx"
 	"carbonledger/tx/durable"
+	"carbonledger/tx/limited"
 
 	"github.com/spf13/cobra"
 )
@@ -154,7 +154,7 @@ func readLines(args []string) ([]tx.Validator, error) {
 	var words []string
 	for _, a := range args {
 		if path, ok := strings.CutPrefix(a, "@"); ok {
-			b, err := os.ReadFile(path)
+			b, err := limited.ReadFile(path, limited.MaxSettingsBytes)
 			if err != nil {
 				return nil, fmt.Errorf("read validators' lines: %w", err)
 			}

@@ -11,6 +11,7 @@ import (
 	"carbonledger/node/datadir"
 	"carbonledger/tx"
 	"carbonledger/tx/keyfile"
+	"carbonledger/tx/limited"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -33,7 +34,7 @@ func readPassphrase(cmd *cobra.Command, what string, confirm bool) (string, erro
 
 func readPassphraseFrom(cmd *cobra.Command, flag, variable, what string, confirm bool) (string, error) {
 	if f := cmd.Flags().Lookup(flag); f != nil && f.Value.String() != "" {
-		b, err := os.ReadFile(f.Value.String())
+		b, err := limited.ReadFile(f.Value.String(), limited.MaxSecretBytes)
 		if err != nil {
 			return "", fmt.Errorf("read %s: %w", what, err)
 		}

@@ -3,12 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"carbonledger/node/datadir"
 	"carbonledger/tx"
 	"carbonledger/tx/durable"
+	"carbonledger/tx/limited"
 
 	"github.com/spf13/cobra"
 )
@@ -114,11 +114,11 @@ const maxOrderBytes = 4096
 
 // readOrder reads an order of the side, or of any where none is given.
 func readOrder(path string, side tx.Side) (o tx.SignedOrder, body tx.OrderBody, err error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
+	raw, err := limited.ReadFile(path, maxOrderBytes)
+	if err != nil && !errors.Is(err, limited.ErrTooLong) {
 		return o, body, err
 	}
-	if len(raw) > maxOrderBytes || o.Unmarshal(raw) != nil || body.Unmarshal(o.Body) != nil || len(o.Body) == 0 {
+	if err != nil || o.Unmarshal(raw) != nil || body.Unmarshal(o.Body) != nil || len(o.Body) == 0 {
 		return o, body, fmt.Errorf("%s holds no signed order: make one with \"carbonledger order sign\"", path)
 	}
 	if side != tx.SideUnspecified && body.Side != side {
@@ -142,7 +142,7 @@ func newValidatorSetCommand(g *globals) *cobra.Command {
 		// The shell may have taken the line apart.
 		line := strings.Join(args, " ")
 		if path, ok := strings.CutPrefix(line, "@"); ok {
-			b, err := os.ReadFile(path)
+			b, err := limited.ReadFile(path, limited.MaxSettingsBytes)
 			if err != nil {
 				return op, err
 			}

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"carbonledger/tx"
+	"carbonledger/tx/limited"
 
 	"github.com/spf13/cobra"
 )
@@ -28,6 +28,9 @@ objects with these names. A row gives a holding (instrument and tonnes), money
 (yuan), or both. Its rows are cut into pages in the order of the file; both
 commands must get the same file.`
 
+// maxOpeningBytes bounds the file of a position: more than a thousand pages.
+const maxOpeningBytes = 64 << 20
+
 // pageBytes is what a page may have, so that its transaction is not too large.
 const pageBytes = 55_000
 
@@ -43,7 +46,7 @@ type opening struct {
 
 // readOpening reads a position and cuts it into pages. Its error names the row.
 func readOpening(path string) (*opening, error) {
-	b, err := os.ReadFile(path)
+	b, err := limited.ReadFile(path, maxOpeningBytes)
 	if err != nil {
 		return nil, err
 	}

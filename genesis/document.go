@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
 
 	"carbonledger/tx"
+	"carbonledger/tx/limited"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -139,14 +139,7 @@ func ReadParties(path string) ([]tx.OpenAccount, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("genesis: %w", err)
-	}
-	if info.Size() > maxBytes {
-		return nil, fmt.Errorf("genesis: %s has %d bytes: a genesis document has at most %d", path, info.Size(), maxBytes)
-	}
-	content, err := os.ReadFile(path)
+	content, err := limited.ReadFile(path, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}

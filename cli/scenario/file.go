@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"os"
 	"slices"
 
 	"carbonledger/tx"
+	"carbonledger/tx/limited"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -171,7 +171,7 @@ func Default() *File {
 
 // Load reads the file at path. Its error names the file and the line or field.
 func Load(path string) (*File, error) {
-	content, err := os.ReadFile(path)
+	content, err := limited.ReadFile(path, limited.MaxSettingsBytes)
 	if err != nil {
 		return nil, fmt.Errorf("scenario: %w", err)
 	}

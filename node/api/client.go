@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -27,6 +26,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carbonledger/tx"
+	"carbonledger/tx/limited"
 )
 
 const (
@@ -114,7 +114,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 func clientTLS(c ClientConfig) (credentials.TransportCredentials, error) {
 	switch {
 	case c.CAFile != "":
-		pem, err := os.ReadFile(c.CAFile)
+		pem, err := limited.ReadFile(c.CAFile, limited.MaxSettingsBytes)
 		if err != nil {
 			return nil, fmt.Errorf("api: certificate authorities: %w", err)
 		}

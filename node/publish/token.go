@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"carbonledger/tx/limited"
 )
 
 // Tokens are those of a file of lines "NAME SHA256-IN-HEX"; the tokens
@@ -72,7 +74,7 @@ func (t *Tokens) read() ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(f)
+	b, err := io.ReadAll(io.LimitReader(f, limited.MaxSettingsBytes))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func parseTokens(b []byte) (known [][]byte) {
 
 // Check finds lines that are none.
 func (t *Tokens) Check() error {
-	b, err := os.ReadFile(t.Path)
+	b, err := limited.ReadFile(t.Path, limited.MaxSettingsBytes)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}

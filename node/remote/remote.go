@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 )
 
@@ -90,7 +91,7 @@ func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err e
 
 // ReadToken reads a file with a token for a log's entries: one line without spaces.
 func ReadToken(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	b, err := limited.ReadFile(path, limited.MaxSecretBytes)
 	if err != nil {
 		return "", fmt.Errorf("remote: read the token: %w", err)
 	}
