@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -42,9 +43,65 @@ func usage(err error) error { return exitError{exitUsage, err} }
 // grpcPrefix is what gRPC puts before a node's own words.
 var grpcPrefix = regexp.MustCompile(`rpc error: code = \w+ desc = `)
 
-// message is the error for people.
+// message is the error for people: errors that were joined stand in one line, and the
+// same one only once.
 func message(err error) string {
-	return strings.TrimRight(grpcPrefix.ReplaceAllString(err.Error(), ""), "\n")
+	return strings.TrimRight(grpcPrefix.ReplaceAllString(oneLine(err), ""), "\n")
+}
+
+// oneLine is an error's text with each errors.Join within it on one line. Lines that an
+// error's own words have stay: they are commands to copy.
+func oneLine(err error) string {
+	if all := joined(err); len(all) > 0 {
+		return strings.Join(all, "; ")
+	}
+	text := err.Error()
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if in := e.Unwrap(); in != nil {
+			text = strings.Replace(text, in.Error(), oneLine(in), 1)
+		}
+	case interface{ Unwrap() []error }:
+		for _, in := range e.Unwrap() {
+			text = strings.Replace(text, in.Error(), oneLine(in), 1)
+		}
+	}
+	return text
+}
+
+// joined are the different texts that errors.Join put together; none for another error.
+func joined(err error) (all []string) {
+	e, ok := err.(interface{ Unwrap() []error })
+	if !ok || err.Error() != errors.Join(e.Unwrap()...).Error() {
+		return nil
+	}
+	for _, in := range e.Unwrap() {
+		parts := joined(in)
+		if parts == nil {
+			parts = []string{oneLine(in)}
+		}
+		for _, p := range parts {
+			if !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// ended is the error of a command on a log. Where kept names a directory, what was done
+// before Ctrl-C is there, and nobody else may work in it.
+func ended(cmd *cobra.Command, kept string, err error) error {
+	switch {
+	case err == nil || errors.As(err, new(exitError)):
+	case cmd.Context().Err() != nil && errors.Is(err, context.Canceled) && kept != "":
+		return errors.New("stopped: the same command goes on from there")
+	case cmd.Context().Err() != nil && errors.Is(err, context.Canceled):
+		return errors.New("stopped: nothing is kept")
+	case kept != "" && errors.Is(err, syscall.EAGAIN):
+		return fmt.Errorf("%s is in use by another process: give each its own directory", kept)
+	}
+	return err
 }
 
 // Run executes one command line and returns the exit code.

@@ -44,7 +44,7 @@ serves the archive must ask for one as well.`,
 			report, err := audit.Archive(cmd.Context(), logs, o)
 			bar.end()
 			if err != nil {
-				return err
+				return ended(cmd, o.Dir, err)
 			}
 			r := archiveRecord(report)
 			return r.print(cmd.OutOrStdout(), g.json)

@@ -64,7 +64,7 @@ what was verified, or if what was to be kept of an audit that passed could not b
 		Example: `  carbonledger audit https://wuhan:7081 https://shanghai:7081 --ca ca.pem --genesis genesis.toml --policy policy.txt --token-file token --dir audit/
   carbonledger audit copy/ --genesis genesis.toml --policy policy.txt --report audit.html`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, g, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return ended(cmd, a.dir, a.run(cmd, g, args)) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&a.policy, "policy", "", "file with the log's policy, which \"init\" wrote (tlog-policy)")
@@ -117,7 +117,7 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 			return nil, err
 		}
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := logTransport()
 	if g.ca != "" {
 		pem, err := readAtMost(g.ca, maxCABytes)
 		if err != nil {
@@ -135,10 +135,8 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 			all = append(all, &remote.Log{URL: s, Token: token, Client: client})
 			continue
 		}
-		if info, err := os.Stat(s); err != nil {
+		if err := copyOfLog(s); err != nil {
 			return nil, err
-		} else if !info.IsDir() {
-			return nil, usage(fmt.Errorf("%s is no directory and no http:// or https:// URL of a log", s))
 		}
 		all = append(all, audit.Directory(s))
 	}

@@ -93,7 +93,7 @@ func (g *globals) load(cmd *cobra.Command) error {
 		}
 	})
 	if len(problems) > 0 {
-		return usage(errors.Join(problems...))
+		return usage(eachOnALine(problems))
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func readSettings(root *cobra.Command, path string) (*settings, error) {
 	}
 	if len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-		return nil, errors.Join(problems...)
+		return nil, eachOnALine(problems)
 	}
 	slices.SortFunc(s.all, func(a, b setting) int { return cmp.Or(a.line-b.line, cmp.Compare(a.name, b.name)) })
 	return s, nil
@@ -207,4 +207,12 @@ func flagNames(cmd *cobra.Command, into map[string]bool) {
 	for _, c := range cmd.Commands() {
 		flagNames(c, into)
 	}
+}
+
+// eachOnALine is an error of several problems of a text, in lines of their own.
+func eachOnALine(problems []error) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New(errors.Join(problems...).Error())
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -162,5 +161,5 @@ func (g *globals) checkValues() error {
 			problems = append(problems, fmt.Errorf("configuration: %s:%d: %w", g.file.path, s.line, refused[0]))
 		}
 	}
-	return errors.Join(slices.Clip(problems)...)
+	return eachOnALine(problems)
 }

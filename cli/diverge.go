@@ -66,6 +66,9 @@ not be compared.`,
 
 // replicas opens what the arguments name. The closers are owed even after an error.
 func (g *globals) replicas(cmd *cobra.Command, f *tx.Founding, args []string) (all []diverge.Replica, closers []io.Closer, err error) {
+	if sameReplica(args[0], args[1]) {
+		return nil, nil, usage(fmt.Errorf("%s and %s are the same replica: give two", args[0], args[1]))
+	}
 	var c *api.ClientConfig
 	for _, name := range args {
 		if info, err := os.Stat(name); err == nil && info.IsDir() {
@@ -99,6 +102,13 @@ func (g *globals) replicas(cmd *cobra.Command, f *tx.Founding, args []string) (a
 		}
 	}
 	return all, closers, nil
+}
+
+// sameReplica tells whether both names are of one address or one directory.
+func sameReplica(a, b string) bool {
+	first, err1 := os.Stat(a)
+	second, err2 := os.Stat(b)
+	return a == b || err1 == nil && err2 == nil && os.SameFile(first, second)
 }
 
 func printDivergence(cmd *cobra.Command, asJSON bool, names []string, replicas []diverge.Replica, d *diverge.Report) error {

@@ -45,7 +45,7 @@ at the first thing in the archive that is wrong: then no node is made of it.`,
 			case errors.As(err, &d):
 				return fmt.Errorf("rebuild: the archive is wrong at %w", err)
 			case err != nil:
-				return err
+				return ended(cmd, data, err)
 			}
 			r := record{title: "rebuild"}
 			r.add("verdict", "rebuilt: start the node")

@@ -1,9 +1,15 @@
 package remote
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
 	"io/fs"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +20,7 @@ import (
 
 func TestReadToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
-	for text, want := range map[string]string{"abc": "abc", " abc\r\n": "abc", "": "", "abc\noffice sha256:12\n": "", "a b": ""} {
+	for text, want := range map[string]string{"abc": "abc", " abc\r\n": "abc", "": "", "abc\noffice sha256:12\n": "", "a b": "", "a\x00b": "", "\xff\xfe": "", "a\u00e9": ""} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -82,5 +88,88 @@ func TestGet(t *testing.T) {
 	l := &Log{URL: server.URL, Client: server.Client(), Check: func(*http.Response) error { return refused }}
 	if _, err := l.Get(context.Background(), "log/checkpoint"); !errors.Is(err, refused) {
 		t.Errorf("an answer that Check refuses: %v", err)
+	}
+}
+
+// dialled counts connections.
+type dialled struct{ n int }
+
+func (d *dialled) transport(trust *x509.CertPool) *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust}, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		d.n++
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}}
+}
+
+// TestPermanent: what no other attempt mends is not tried again, and says what to do.
+func TestPermanent(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer secure.Close()
+	// As a gRPC server does, which begins with a frame of HTTP/2.
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	go func() {
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = http.ReadRequest(bufio.NewReader(c))
+			_, _ = c.Write([]byte("\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00\n"))
+			_ = c.Close()
+		}
+	}()
+	for _, test := range []struct {
+		url, says string
+		dialled   int
+	}{
+		{strings.Replace(plain.URL, "http:", "https:", 1), "use http://", 1},
+		{secure.URL, "--ca FILE", 1},
+		{"http://" + other.Addr().String(), "no port of a log", 1},
+		{"http://", "names no host", 0},
+		{"http://127.0.0.1:99999", "invalid port", 1},
+		{plain.URL, "there is no log at " + plain.URL, 1},
+	} {
+		d := &dialled{}
+		_, err := (&Log{URL: test.url, Client: &http.Client{Transport: d.transport(x509.NewCertPool())}}).Get(context.Background(), "checkpoint")
+		if err == nil || !strings.Contains(err.Error(), test.says) || d.n != test.dialled {
+			t.Errorf("%s: %v, connected %d times", test.url, err, d.n)
+		}
+	}
+}
+
+// TestLost: a server that is not there is tried again until it is.
+func TestLost(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("signed")) }))
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	if err := server.Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	started := false
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, at string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, at)
+		if err != nil && !started {
+			started = true
+			l, err := net.Listen("tcp", address)
+			if err != nil {
+				t.Error(err)
+				return nil, err
+			}
+			server.Listener = l
+			server.Start()
+		}
+		return c, err
+	}}
+	b, err := (&Log{URL: "http://" + address, Client: &http.Client{Transport: transport}}).Get(context.Background(), "checkpoint")
+	if err != nil || string(b) != "signed" || !started {
+		t.Errorf("%q, %v", b, err)
 	}
 }

@@ -15,6 +15,9 @@ import (
 // The umask takes from its mode.
 func Create(path string, content []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w, and is not written over: give another name", path, fs.ErrExist)
+	}
 	if err != nil {
 		return err
 	}

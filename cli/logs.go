@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"carbonledger/tx/proof"
+)
+
+// copyOfLog checks that an argument which is no URL is a directory with a log.
+func copyOfLog(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usage(fmt.Errorf("%s: there is no such directory, and the URL of a log begins with http:// or https://", name))
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return usage(fmt.Errorf("%s is no directory and no http:// or https:// URL of a log", name))
+	}
+	checkpoint := filepath.Join(name, filepath.FromSlash(proof.CheckpointPath))
+	if _, err := os.Stat(checkpoint); errors.Is(err, fs.ErrNotExist) {
+		return usage(fmt.Errorf("%s is no copy of a log: it has no file %s", name, proof.CheckpointPath))
+	}
+	return nil
+}
+
+// logTransport is how logs are read from servers.
+func logTransport() *http.Transport {
+	// net/http writes there what a server sends unasked, which the error says as well.
+	log.SetOutput(io.Discard)
+	return http.DefaultTransport.(*http.Transport).Clone()
+}

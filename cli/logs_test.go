@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNoLog: what an argument of a log is not, and what to give in its place.
+func TestNoLog(t *testing.T) {
+	o := newOffline(t)
+	empty := httptest.NewServer(http.NotFoundHandler())
+	defer empty.Close()
+	for _, c := range []struct {
+		code      int
+		log, want string
+	}{
+		{exitUsage, "127.0.0.1:7081", "begins with http:// or https://"},
+		{exitUsage, strings.Replace(empty.URL, "http", "HTTP", 1), "begins with http:// or https://"},
+		{exitUsage, o.dir, o.dir + " is no copy of a log"},
+		{exitUsage, o.genesis, "is no directory"},
+		{exitFailed, empty.URL, "there is no log at " + empty.URL},
+	} {
+		mustFail(t, c.code, c.want, "audit", c.log, "--genesis", o.genesis, "--policy", filepath.Join(o.dir, "policy.txt"))
+		if c.code != exitUsage {
+			continue // archive asks for the checkpoints of days
+		}
+		mustFail(t, c.code, c.want, "archive", c.log, "--until", "2024-01-02", "--policy", filepath.Join(o.dir, "policy.txt"), t.TempDir())
+	}
+}
+
+// TestLogOfAPI: the port of a node's API is told from that of its log, in one line.
+func TestLogOfAPI(t *testing.T) {
+	s := newSolo(t)
+	audit := []string{"audit", "http://" + s.address, "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt")}
+	mustFail(t, exitFailed, "this is no port of a log", audit...)
+	if r := run(audit...); strings.Count(r.err, "\n") != 1 {
+		t.Errorf("more than one line: %q", r.err)
+	}
+}
