@@ -91,11 +91,11 @@ func newProveVerifyCommand(g *globals) *cobra.Command {
 			}
 			s, err := proof.ParseStateReceipt(b)
 			if err != nil {
-				return err
+				return isNo("state proof", args[0], err)
 			}
 			proven, err := s.Verify(p)
 			if err != nil {
-				return err
+				return inFile(args[0], err)
 			}
 			return printStateProven(cmd, g.json, proven)
 		},
@@ -326,11 +326,11 @@ Exit code 1 with the first entry that is wrong.`,
 			}
 			s, err := proof.ParseStatement(b)
 			if err != nil {
-				return err
+				return isNo("statement", args[0], err)
 			}
 			proven, err := s.Verify(p)
 			if err != nil {
-				return err
+				return inFile(args[0], err)
 			}
 			check, err := g.outcomes(proven.To.Checkpoint.Origin)
 			if err != nil {

@@ -179,7 +179,7 @@ func verifyFile(path, leaf string, p *proof.Policy) (uint64, []*proof.Proven, er
 		return 0, nil, err
 	}
 	proven, err := r.Verify(p)
-	return r.Index, []*proof.Proven{proven}, err
+	return r.Index, []*proof.Proven{proven}, inFile(path, err)
 }
 
 // readReceipt reads a receipt's file, and its record from another one if named.
@@ -190,7 +190,7 @@ func readReceipt(path, leaf string) (*proof.Receipt, error) {
 	}
 	r, err := proof.ParseReceipt(b)
 	if err != nil {
-		return nil, err
+		return nil, isNo("receipt", path, err)
 	}
 	if leaf != "" {
 		if r.Record, err = readAtMost(leaf, tx.MaxRecordBytes); err != nil {
@@ -248,7 +248,7 @@ func (g *globals) outcomes(origin string) (func(*tx.OutcomeRecord) error, error)
 	return func(r *tx.OutcomeRecord) error {
 		d, err := ofTransaction(r)
 		if err != nil || d == nil {
-			return err
+			return errors.Join(err, foundedBy(r, f.Hash))
 		}
 		return signedBy(verifier, f.Hash, r, d)
 	}, nil
@@ -314,7 +314,7 @@ func printProven(cmd *cobra.Command, g *globals, index uint64, p *proof.Proven) 
 	}
 	out.add("cosigned_by", lines(by))
 	if p.Record.Receipt == nil {
-		out.add("record", "a block without transactions")
+		out.add("record", withoutReceipt(p.Record))
 		return out.print(cmd.OutOrStdout(), g.json)
 	}
 	out.add("id_and_signatures", g.signaturesChecked())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -100,6 +101,7 @@ func printStatus(to io.Writer, answers []nodeAnswer, asJSON bool) error {
 		}
 		fmt.Fprintln(to)
 	}
+	newest := newestAnswer(answers)
 	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ASKED\tNODE\tROLE\tLEADER\tTERM\tHEIGHT\tSERVING\tPOOL\tLOG\tCOSIGNED\tREPAIRED\tVERSION\tPROBLEM")
 	for _, a := range answers {
@@ -109,7 +111,7 @@ func printStatus(to io.Writer, answers []nodeAnswer, asJSON bool) error {
 		}
 		s := a.status
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n", a.address, s.Node, s.Role, orDash(s.Leader), s.Term, s.Head.Height, yesNo(s.Serving), s.Pool,
-			s.Log.Size_, s.Log.Cosigned, s.Log.Repaired, orDash(s.Version), orDash(problems(s)))
+			s.Log.Size_, s.Log.Cosigned, s.Log.Repaired, orDash(s.Version), orDash(problems(s, newest)))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -131,12 +133,31 @@ func printStatus(to io.Writer, answers []nodeAnswer, asJSON bool) error {
 	return nil
 }
 
-// problems of a node: why it does not serve, and what is wrong with its log.
-func problems(s *api.StatusResponse) string {
-	if s.Problem == "" || s.Log.Problem == "" {
-		return s.Problem + s.Log.Problem
+// problems of a node: why it does not serve, what is wrong with its log, and whether it
+// is of another network than the node that is shown for all.
+func problems(s, shown *api.StatusResponse) string {
+	var all []string
+	if other := anotherNetwork(s, shown); other != "" {
+		all = append(all, other)
 	}
-	return s.Problem + "; log: " + s.Log.Problem
+	if s.Problem != "" {
+		all = append(all, s.Problem)
+	}
+	if s.Log.Problem != "" && len(all) > 0 {
+		all = append(all, "log: "+s.Log.Problem)
+	} else if s.Log.Problem != "" {
+		all = append(all, s.Log.Problem)
+	}
+	return strings.Join(all, "; ")
+}
+
+// anotherNetwork names a node's network if it is not that of the other one.
+func anotherNetwork(s, shown *api.StatusResponse) string {
+	own := s.Head.Chain
+	if bytes.Equal(own.GenesisHash, shown.Head.Chain.GenesisHash) {
+		return ""
+	}
+	return fmt.Sprintf("another network: %s, genesis %.4x…", own.ChainId, own.GenesisHash)
 }
 
 // networkRecord is the network in the words of one node.
@@ -201,8 +222,9 @@ func firstLine(err error) string {
 
 func printStatusJSON(to io.Writer, answers []nodeAnswer) error {
 	r := record{title: "status"}
-	if s := newestAnswer(answers); s != nil {
-		r.add("network", networkRecord(s))
+	newest := newestAnswer(answers)
+	if newest != nil {
+		r.add("network", networkRecord(newest))
 	}
 	nodes := []record{}
 	for _, a := range answers {
@@ -211,7 +233,7 @@ func printStatusJSON(to io.Writer, answers []nodeAnswer) error {
 		if a.err != nil {
 			n.add("error", message(a.err))
 		} else {
-			addNode(&n, a.status)
+			addNode(&n, a.status, newest)
 		}
 		nodes = append(nodes, n)
 	}
@@ -219,7 +241,7 @@ func printStatusJSON(to io.Writer, answers []nodeAnswer) error {
 	return r.print(to, true)
 }
 
-func addNode(n *record, s *api.StatusResponse) {
+func addNode(n *record, s, newest *api.StatusResponse) {
 	n.add("node", s.Node)
 	n.add("site", s.Site)
 	n.add("voter", s.Voter)
@@ -232,7 +254,11 @@ func addNode(n *record, s *api.StatusResponse) {
 	n.add("commit_index", s.CommitIndex)
 	n.add("applied_index", s.AppliedIndex)
 	n.add("serving", s.Serving)
-	n.add("problem", s.Problem)
+	problem := s.Problem
+	if other := anotherNetwork(s, newest); other != "" {
+		problem = strings.TrimSuffix(other+"; "+s.Problem, "; ")
+	}
+	n.add("problem", problem)
 	n.add("pool", s.Pool)
 	n.add("version", s.Version)
 	n.add("log_bytes", s.LogBytes)

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -195,6 +196,11 @@ func (p *Policy) signed(checkpoint []byte) (c Checkpoint, all []Cosignature, err
 		verifiers = append(verifiers, v)
 	}
 	n, err := note.Open(checkpoint, newOnce(verifiers))
+	if unknown := new(note.UnverifiedNoteError); errors.As(err, &unknown) {
+		if theirs, err := ParseCheckpoint(unknown.Note.Text); err == nil && theirs.Origin != p.Origin() {
+			return c, nil, fmt.Errorf("proof: the checkpoint is of another network: of the log %q, the policy is of %q", theirs.Origin, p.Origin())
+		}
+	}
 	if err != nil {
 		return c, nil, fmt.Errorf("proof: the checkpoint: %w", err)
 	}

@@ -132,7 +132,7 @@ func TestReceiptsThatProveNothing(t *testing.T) {
 		"no checkpoint":                       {func(r *Receipt) { r.Checkpoint = nil }, "malformed note"},
 		"a checkpoint of another size":        {func(r *Receipt) { r.Checkpoint = signed(other.checkpoint(), "a", "b") }, "is not in the log"},
 		"a checkpoint of another root":        {func(r *Receipt) { r.Checkpoint = signed(forged, "a", "b") }, "is not in the log"},
-		"a checkpoint of another log":         {func(r *Receipt) { r.Checkpoint = signed(foreign, "a", "b") }, "no verifiable signatures"},
+		"a checkpoint of another log":         {func(r *Receipt) { r.Checkpoint = signed(foreign, "a", "b") }, "is of another network: of the log"},
 		"a checkpoint without cosignatures":   {func(r *Receipt) { r.Checkpoint = signed(l.checkpoint()) }, "lacks cosignatures"},
 		"a checkpoint that one cosigned":      {func(r *Receipt) { r.Checkpoint = signed(l.checkpoint(), "a") }, "lacks cosignatures"},
 		"a checkpoint that a stranger signed": {func(r *Receipt) { r.Checkpoint = signed(l.checkpoint(), "a", "c") }, "lacks cosignatures"},
@@ -159,15 +159,15 @@ func TestReceiptsThatProveNothing(t *testing.T) {
 func TestReceiptOfAnotherChain(t *testing.T) {
 	l := newTestLog(t)
 	r := l.receipt(3, "a", "b")
-	for what, c := range map[string]struct{ log, want string }{
-		"another origin, the same key":           {OriginVKey("other.example/chain", publicOf(testKey("log"))), "is not signed by the log"},
-		"another origin that begins as this one": {OriginVKey(testOrigin+"2", publicOf(testKey("log"))), "is not signed by the log"},
-		"the same origin, another key":           {OriginVKey(testOrigin, publicOf(testKey("c"))), "is not signed by the log"},
+	for what, c := range map[string]struct{ log, want, alone string }{
+		"another origin, the same key":           {OriginVKey("other.example/chain", publicOf(testKey("log"))), "is not signed by the log", "is of another network"},
+		"another origin that begins as this one": {OriginVKey(testOrigin+"2", publicOf(testKey("log"))), "is not signed by the log", "is of another network"},
+		"the same origin, another key":           {OriginVKey(testOrigin, publicOf(testKey("c"))), "is not signed by the log", "no verifiable signatures"},
 	} {
 		_, err := r.Verify(parsePolicy(t, WritePolicy(c.log, []string{"a", "b"}, testVKeys("a", "b"), 2)))
 		refused(t, what, err, c.want)
 		_, err = r.Verify(parsePolicy(t, "log "+c.log+"\nquorum none\n"))
-		refused(t, what+", no quorum", err, "no verifiable signatures")
+		refused(t, what+", no quorum", err, c.alone)
 	}
 	_, err := r.Verify(testPolicy(t, 1, "c", "d"))
 	refused(t, "other validators", err, "lacks cosignatures")
