@@ -254,7 +254,7 @@ func TestReport(t *testing.T) {
 	requireFigures(t, page, said)
 	requireShown(t, shownIn(t, page), "FAILED", "does not count by the policy")
 	kept := filepath.Join(t.TempDir(), "report.html")
-	mustFail(t, exitUsage, "there is no such directory", "audit", copied+"2", "--genesis", s.genesis, "--policy", policy, "--report", kept)
+	mustFail(t, exitFailed, "there is no such directory", "audit", copied+"2", "--genesis", s.genesis, "--policy", policy, "--report", kept)
 	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an audit that could not be made left a report: %v", err)
 	}

@@ -18,7 +18,7 @@ func copyOfLog(name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return usage(fmt.Errorf("%s: there is no such directory, and the URL of a log begins with http:// or https://", name))
+		return fmt.Errorf("%s: there is no such directory, and the URL of a log begins with http:// or https://", name)
 	case err != nil:
 		return err
 	case !info.IsDir():
@@ -26,7 +26,7 @@ func copyOfLog(name string) error {
 	}
 	checkpoint := filepath.Join(name, filepath.FromSlash(proof.CheckpointPath))
 	if _, err := os.Stat(checkpoint); errors.Is(err, fs.ErrNotExist) {
-		return usage(fmt.Errorf("%s is no copy of a log: it has no file %s", name, proof.CheckpointPath))
+		return fmt.Errorf("%s is no copy of a log: it has no file %s", name, proof.CheckpointPath)
 	}
 	return nil
 }

@@ -261,7 +261,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("%v, %v", said, err)
 	}
 	mustFail(t, exitUsage, "give --genesis", "audit", copied, "--policy", filepath.Join(s.dir, "policy.txt"))
-	mustFail(t, exitFailed, "no such file", "audit", copied+"2", "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
+	mustFail(t, exitFailed, "there is no such directory", "audit", copied+"2", "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
 	mustFail(t, exitUsage, "is no directory", "audit", s.genesis, "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
 	mustFail(t, exitUsage, "give --dir", append(audit, "--follow", "1s")...)
 	mustFail(t, exitUsage, "use csv, parquet", append(audit, "--export", tables, "--export-format", "xls")...)
