@@ -8,12 +8,9 @@ import (
 	"log"
 	"net/http"
 	"os"
-	"path/filepath"
-
-	"carbonledger/tx/proof"
 )
 
-// copyOfLog checks that an argument which is no URL is a directory with a log.
+// copyOfLog checks that an argument which is no URL is a directory.
 func copyOfLog(name string) error {
 	info, err := os.Stat(name)
 	switch {
@@ -23,10 +20,6 @@ func copyOfLog(name string) error {
 		return err
 	case !info.IsDir():
 		return usage(fmt.Errorf("%s is no directory and no http:// or https:// URL of a log", name))
-	}
-	checkpoint := filepath.Join(name, filepath.FromSlash(proof.CheckpointPath))
-	if _, err := os.Stat(checkpoint); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is no copy of a log: it has no file %s", name, proof.CheckpointPath)
 	}
 	return nil
 }

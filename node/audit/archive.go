@@ -130,11 +130,26 @@ func (a *archiver) find(ctx context.Context) error {
 		}
 		day = (day.Start() - 1).Day()
 	}
+	if err := a.noLogs(ctx); err != nil {
+		return errors.Join(failed, err)
+	}
 	err := fmt.Errorf("audit: no log has a checkpoint that was kept for a day from %s to %s: give --until the date of a day that was closed, or ask another validator", day.Next(), a.o.Until)
 	if failed != nil {
 		return fmt.Errorf("%w; not asked: %w", err, failed)
 	}
 	return err
+}
+
+// noLogs is an error where none is a log at all: then the day is not what is wrong.
+func (a *archiver) noLogs(ctx context.Context) (none error) {
+	for _, log := range a.logs {
+		_, err := log.Get(ctx, proof.CheckpointPath)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		none = errors.Join(none, err)
+	}
+	return none
 }
 
 // older is the checkpoint of the archive that is continued, of size 0 for none.

@@ -31,7 +31,11 @@ func (d Directory) Name() string { return string(d) }
 
 // Get reads a file.
 func (d Directory) Get(_ context.Context, path string) ([]byte, error) {
-	return readFile(filepath.Join(string(d), filepath.FromSlash(path)))
+	b, err := readFile(filepath.Join(string(d), filepath.FromSlash(path)))
+	if path == proof.CheckpointPath && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("audit: %s is no copy of a log: it has no file %s: %w", d, path, fs.ErrNotExist)
+	}
+	return b, err
 }
 
 // readFile reads a file of a log, and no other one to its end.
