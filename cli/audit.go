@@ -19,6 +19,7 @@ import (
 	"carbonledger/node/export"
 	"carbonledger/node/remote"
 	"carbonledger/tx"
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -106,9 +107,6 @@ func (a *auditing) exporting(cmd *cobra.Command) (func(*audit.View) error, error
 	}, nil
 }
 
-// maxCABytes is more than the certificate authorities of a whole machine take.
-const maxCABytes = 1 << 20
-
 // logs are the arguments: URLs, and directories.
 func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) {
 	var token string
@@ -119,7 +117,7 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 	}
 	transport := logTransport()
 	if g.ca != "" {
-		pem, err := readAtMost(g.ca, maxCABytes)
+		pem, err := readAtMost(g.ca, limited.MaxSettingsBytes)
 		if err != nil {
 			return nil, err
 		}

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"carbonledger/node/remote"
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 )
 
@@ -40,16 +39,12 @@ func (d Directory) Get(_ context.Context, path string) ([]byte, error) {
 
 // readFile reads a file of a log, and no other one to its end.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	b, err := limited.ReadFile(path, remote.MaxFileBytes)
+	if errors.Is(err, limited.ErrTooLong) {
+		return nil, fmt.Errorf("audit: %s is longer than any file of a log", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, remote.MaxFileBytes+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	if len(b) > remote.MaxFileBytes {
-		return nil, fmt.Errorf("audit: %s is longer than any file of a log", path)
 	}
 	return b, nil
 }
