@@ -8,12 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -121,29 +118,4 @@ func (p *Process) Tail() string {
 		return err.Error()
 	}
 	return string(b[max(0, len(b)-2000):])
-}
-
-// The ports that FreePorts looks among: below those that systems give to
-// outgoing connections (32768 on Linux), one of which could take a port between
-// its choice and its use.
-const firstPort, lastPort = 10_000, 32_000
-
-// FreePorts are TCP ports of the loopback interface that nobody listens on
-// now.
-func FreePorts(n int) (ports []int, err error) {
-	for range 100 * (n + 1) {
-		if len(ports) == n {
-			return ports, nil
-		}
-		port := firstPort + rand.IntN(lastPort-firstPort)
-		l, listenErr := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if listenErr != nil {
-			err = listenErr
-			continue
-		}
-		// Held until all are found, so that none is found twice.
-		defer l.Close()
-		ports = append(ports, port)
-	}
-	return nil, fmt.Errorf("local: look for %d free ports from %d to %d: %w", n, firstPort, lastPort, err)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,22 +76,17 @@ func (n *network) add(name, site, dir string, peer, port int) *validator {
 
 func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
-// freePorts finds so many neighbouring ports that nobody listens on. They lie
-// below those that the system gives to outgoing connections, so that none is
-// taken while a node is down.
+// freePorts are so many neighbouring ports that nobody listens on, nor is given
+// by anybody else; the first of them.
 func freePorts(t *testing.T, count int) int {
 	t.Helper()
 	for range 100 {
-		base, free := 12_000+rand.IntN(20_000-count), 0
-		for ; free < count; free++ {
-			l, err := net.Listen("tcp", loopback(base+free))
-			if err != nil {
-				break
-			}
-			_ = l.Close()
+		ports, err := local.FreePorts(count)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if free == count {
-			return base
+		if ports[count-1] == ports[0]+count-1 {
+			return ports[0]
 		}
 	}
 	t.Fatalf("found no %d free ports in a row", count)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"carbonledger/cli/local"
 )
 
 const (
@@ -198,20 +199,13 @@ func (w *witness) start(t *testing.T, logs ...witnessed) {
 	awaitListening(t, w.address, ended)
 }
 
-// freeAddress is below the ports that the system gives out by itself.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return address
-		}
+	ports, err := local.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port found in 100 tries")
-	return ""
+	return fmt.Sprintf("127.0.0.1:%d", ports[0])
 }
 
 func awaitListening(t *testing.T, address string, ended <-chan struct{}) {
