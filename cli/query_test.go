@@ -180,13 +180,13 @@ func TestQueryRefuses(t *testing.T) {
 		"parties --region BAD!":     "region",
 		"bulletins --limit 5000000": "limit",
 	} {
-		if r := run(append([]string{"query", "--api", s.address, "--timeout", "500ms"}, strings.Fields(command)...)...); r.code != exitFailed || !strings.Contains(r.err, want) {
+		if r := run(append([]string{"query", "--api", s.address, "--timeout", "2s"}, strings.Fields(command)...)...); r.code != exitFailed || !strings.Contains(r.err, want) {
 			t.Errorf("query %s: %+v, want %q", command, r, want)
 		}
 	}
 	mustFail(t, exitUsage, "is no height", s.as("auditor", "query", "block", "0")...)
 	mustFail(t, exitUsage, "is no height", s.as("auditor", "query", "block", "1x")...)
-	mustFail(t, exitFailed, "not yet at 1", s.as("auditor", "query", "block", "1", "--timeout", "500ms")...)
+	mustFail(t, exitFailed, "not yet at 1", s.as("auditor", "query", "block", "1", "--timeout", "2s")...)
 	mustFail(t, exitUsage, "is no role", "query", "parties", "--role", "boss", "--api", s.address)
 	mustFail(t, exitUsage, "is not an id", s.as("auditor", "query", "transaction", "12")...)
 	mustFail(t, exitFailed, "may read only its own", s.as("entity-1", "query", "holdings")...)
@@ -235,11 +235,11 @@ func TestStatus(t *testing.T) {
 		Network map[string]any
 		Nodes   []map[string]any
 	}
-	if err := json.Unmarshal([]byte(mustRun(t, "status", "--api", s.address+",127.0.0.1:1", "--json", "--timeout", "500ms")), &said); err != nil ||
+	if err := json.Unmarshal([]byte(mustRun(t, "status", "--api", s.address+",127.0.0.1:1", "--json", "--timeout", "2s")), &said); err != nil ||
 		said.Network["leader"] != "wuhan-1" || len(said.Nodes) != 2 || said.Nodes[0]["serving"] != true || said.Nodes[0]["voter"] != true || said.Nodes[1]["error"] == "" {
 		t.Errorf("%+v, %v", said, err)
 	}
-	mustFail(t, exitFailed, "no node of --api serves", "status", "--api", "127.0.0.1:1", "--timeout", "300ms")
+	mustFail(t, exitFailed, "no node of --api serves", "status", "--api", "127.0.0.1:1", "--timeout", "2s")
 }
 
 func TestAudit(t *testing.T) {

@@ -50,7 +50,7 @@ func TestVerbsOnALedger(t *testing.T) {
 	args := s.as("bank", "deposit", "--to", "entity-2", "--yuan", "1", "--yes", "--pending", pending)
 	mustFail(t, exitFailed, "use the network's own document", append(args, "--genesis", other.genesis)...)
 	s.set(func() { s.refused = api.ErrWithoutEffect })
-	mustFail(t, exitFailed, "nothing was done", append(args, "--timeout", "300ms")...)
+	mustFail(t, exitFailed, "nothing was done", append(args, "--timeout", "2s")...)
 	left, err = os.ReadDir(pending)
 	if err != nil || len(left) != 0 {
 		t.Errorf("what surely had no effect leaves files: %v, %v", left, err)
@@ -67,7 +67,7 @@ func TestUnknownOutcome(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.set(func() { s.lost = api.ErrUnknownOutcome })
-		r := run(s.as("bank", "deposit", "--to", "entity-1", "--yuan", "5", "--yes", "--pending", pending, "--timeout", "300ms", wait)...)
+		r := run(s.as("bank", "deposit", "--to", "entity-1", "--yuan", "5", "--yes", "--pending", pending, "--timeout", "2s", wait)...)
 		if r.code != exitUnknown {
 			t.Fatalf("exit code %d\n%s", r.code, r.err)
 		}
@@ -110,7 +110,7 @@ func TestSentBeforeStaysUnknown(t *testing.T) {
 	mustFail(t, exitUnknown, " --journal ", elsewhere(journaled)...)
 	mustFail(t, exitUnknown, " --again "+file, again...)
 	mustFail(t, exitUnknown, " --again "+file, elsewhere(again)...)
-	mustFail(t, exitFailed, "nothing was done", "submit", other, "--api", s.address, "--timeout", "300ms")
+	mustFail(t, exitFailed, "nothing was done", "submit", other, "--api", s.address, "--timeout", "2s")
 	s.set(func() { s.lost, s.refused = nil, nil })
 	for _, args := range [][]string{again, journaled} {
 		if out := mustRun(t, args...); !strings.HasPrefix(out, "accepted at height 1\n") {
@@ -136,7 +136,7 @@ func TestSubmitResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "the journal")
-	submit := []string{"submit", dir, "--api", s.address, "--journal", path, "--timeout", "300ms"}
+	submit := []string{"submit", dir, "--api", s.address, "--journal", path, "--timeout", "2s"}
 	// The answer to the first batch is lost.
 	s.set(func() { s.lost = api.ErrUnknownOutcome })
 	r := run(submit...)
@@ -188,7 +188,7 @@ func TestSubmitStopsWhereNothingWasDone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	mustRun(t, "submit", a, "--api", s.address, "--journal", path)
 	s.set(func() { s.refused = api.ErrWithoutEffect })
-	mustFail(t, exitFailed, "1 of 2 have receipts, the others were not booked", "submit", a, b, a, "--api", s.address, "--journal", path, "--timeout", "300ms")
+	mustFail(t, exitFailed, "1 of 2 have receipts, the others were not booked", "submit", a, b, a, "--api", s.address, "--journal", path, "--timeout", "2s")
 	s.set(func() { s.refused = nil })
 	if r := run("submit", a, b, a, "--api", s.address, "--journal", path); r.code != exitDone || !strings.Contains(r.err, "2 accepted, 0 rejected; 1 of them before") {
 		t.Errorf("%+v", r)
@@ -244,5 +244,5 @@ func TestReceipt(t *testing.T) {
 	over := s.signs("entity-1", "transfer", "--to", "entity-2", "--instrument", "CEA22", "--tonnes", "9")
 	mustFail(t, exitRejected, "INSUFFICIENT_HOLDING", "submit", over, "--api", s.address)
 	mustFail(t, exitRejected, "INSUFFICIENT_HOLDING", "receipt", over, "--api", s.address)
-	mustFail(t, exitFailed, "not yet at 99", "receipt", file, "--api", s.address, "--min-height", "99", "--timeout", "500ms")
+	mustFail(t, exitFailed, "not yet at 99", "receipt", file, "--api", s.address, "--min-height", "99", "--timeout", "2s")
 }
