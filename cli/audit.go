@@ -184,20 +184,23 @@ const (
 )
 
 // monitor audits round after round, until one finds something wrong or this machine
-// cannot go on.
+// cannot go on. A log that refuses its token before anything was verified is a
+// mistake of the set-up, which no later round mends.
 func (a *auditing) monitor(cmd *cobra.Command, g *globals, logs []audit.Log, o audit.Options) error {
 	ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	cmd.SetContext(ctx)
 	o.Patience = min(a.follow, 10*time.Second)
-	for behind := 0; ; {
+	for behind, passed := 0, false; ; {
 		err := a.once(cmd, g, logs, o, behind+1 < behindRounds)
 		var unread *audit.ReadError
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			behind = 0
+			behind, passed = 0, true
+		case !passed && errors.Is(err, remote.ErrUnauthorized):
+			return err
 		case errors.Is(err, audit.ErrBehind) && behind+1 < behindRounds:
 			behind++
 		case !errors.As(err, &unread):

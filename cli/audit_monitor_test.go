@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +116,22 @@ func TestMonitor(t *testing.T) {
 	if !strings.Contains(out.String(), "verdict        failed") {
 		t.Errorf("the audit prints\n%s", out.String())
 	}
+}
+
+// TestMonitorWithoutToken: what no later round mends ends a monitor in its first.
+func TestMonitorWithoutToken(t *testing.T) {
+	s := traded(t)
+	files := http.FileServer(http.Dir(s.publish()))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/tile/entries/") {
+			http.Error(w, "no token", http.StatusUnauthorized)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	mustFail(t, exitFailed, "it does not show entries without an auditor's token", "audit", server.URL, "--genesis", s.genesis,
+		"--policy", filepath.Join(s.dir, "policy.txt"), "--dir", t.TempDir(), "--follow", "20ms")
 }
 
 func sizeOf(t *testing.T, note []byte) uint64 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -228,6 +229,11 @@ func TestStatus(t *testing.T) {
 	out := mustRun(t, "status", "--api", s.address+",127.0.0.1:1", "--timeout", "5s")
 	for _, want := range []string{"leader", "wuhan-1", "SCRIPT CLOCK", "survivable sites  Beijing", "critical sites    Wuhan", "beijing-1", "127.0.0.1:1 ", "connection refused"} {
 		if !strings.Contains(out, want) {
+			t.Errorf("status lacks %q:\n%s", want, out)
+		}
+	}
+	for _, want := range []string{`beijing-1 +Beijing +no +yes +7 +2 +yes\n`, `shanghai-1 +Shanghai +yes +no +9 +\? +\?\n`, `shanghai-2 +Shanghai +yes +no +4 +\? +no\n`} {
+		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("status lacks %q:\n%s", want, out)
 		}
 	}

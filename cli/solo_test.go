@@ -120,7 +120,8 @@ func (s *solo) Status() api.StatusResponse {
 	return api.StatusResponse{
 		Head: s.ledger.Head(), Node: "wuhan-1", Site: "Wuhan", Role: "Leader", Leader: "wuhan-1", Term: 3, Serving: true, Voter: true,
 		CriticalSites: []string{"Wuhan"}, SurvivableSites: []string{"Beijing"},
-		Peers: []api.PeerStatus{{Name: "beijing-1", Site: "Beijing", Voter: false, Reachable: true, Height: 7, Lag: 2, Agrees: true}},
+		Peers: []api.PeerStatus{{Name: "beijing-1", Site: "Beijing", Voter: false, Reachable: true, Height: 7, Lag: 2, Agrees: true},
+			{Name: "shanghai-1", Site: "Shanghai", Voter: true, Height: 9, Agrees: true}, {Name: "shanghai-2", Site: "Shanghai", Voter: true, Height: 4, Lag: 5}},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -28,7 +29,8 @@ func newStatusCommand(g *globals) *cobra.Command {
 		Use:   "status",
 		Short: "Show how the network stands, as every node of --api sees it",
 		Long: `Ask every node of --api how it and the network stand: leader, heights, lag of each
-peer, and which sites can be lost now. Exit code 0 if any of them serves, else 1.`,
+peer, and which sites can be lost now. Of a validator that is not heard, the height is
+the one that it said last, and ? stands where that tells nothing. Exit code 0 if any of them serves, else 1.`,
 		Example: "  carbonledger status --api wuhan:7071,shanghai:7071,beijing:7071 --ca ca.pem",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -203,7 +205,16 @@ func printPeers(to io.Writer, s *api.StatusResponse) error {
 		if p.Name == s.Node {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", p.Name, p.Site, yesNo(p.Voter), yesNo(p.Reachable), p.Height, p.Lag, yesNo(p.Agrees))
+		lag, agrees := strconv.FormatUint(p.Lag, 10), yesNo(p.Agrees)
+		if !p.Reachable {
+			// What it said last tells nothing of how it stands now, but that it
+			// differed does.
+			lag = "?"
+			if p.Agrees {
+				agrees = "?"
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", p.Name, p.Site, yesNo(p.Voter), yesNo(p.Reachable), p.Height, lag, agrees)
 	}
 	return w.Flush()
 }

@@ -58,6 +58,9 @@ func (l *Log) Get(ctx context.Context, path string) (b []byte, err error) {
 	}
 }
 
+// ErrUnauthorized: no patience helps, a token does.
+var ErrUnauthorized = errors.New("it does not show entries without an auditor's token")
+
 func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(l.URL, "/")+"/"+path, nil)
 	if err != nil {
@@ -86,7 +89,7 @@ func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err e
 		return nil, false, fmt.Errorf("remote: %s answers %s for %s: %w", l.URL, got.Status, path, fs.ErrNotExist)
 	case got.StatusCode == http.StatusUnauthorized:
 		// A node that has dropped entries sends to an archive, which may be another's.
-		return nil, false, fmt.Errorf("remote: %s answers %s: it does not show entries without an auditor's token: for a node give --archive-token-file, else give --token-file", got.Request.URL, got.Status)
+		return nil, false, fmt.Errorf("remote: %s answers %s: %w: for a node give --archive-token-file, else give --token-file", got.Request.URL, got.Status, ErrUnauthorized)
 	case got.StatusCode != http.StatusOK:
 		return nil, got.StatusCode >= 500, fmt.Errorf("remote: %s answers %s for %s", l.URL, got.Status, path)
 	}
