@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"carbonledger/cli/local"
 )
 
 // guideShell is the terminal in which a guide is tried.
@@ -54,10 +56,12 @@ func newGuideShell(t *testing.T, text string) *guideShell {
 	for _, m := range guidePort.FindAllStringSubmatch(text, -1) {
 		s.ports[m[2]] = ""
 	}
-	base := freePorts(t, len(s.ports))
+	free, err := local.FreePorts(len(s.ports))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for port := range s.ports {
-		s.ports[port] = strconv.Itoa(base)
-		base++
+		s.ports[port], free = strconv.Itoa(free[0]), free[1:]
 	}
 	if err := os.WriteFile(filepath.Join(s.records, "carbonledger"), []byte(guideWrapper), 0o700); err != nil {
 		t.Fatal(err)
