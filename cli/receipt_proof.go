@@ -268,6 +268,12 @@ func ofTransaction(record *tx.OutcomeRecord) (*tx.Decoded, error) {
 	if d.Body.Party != r.Party || d.Body.Reference != r.Reference {
 		return nil, fmt.Errorf("the record has the outcome of %s of %s, its transaction is %s of %s", r.Reference, r.Party, d.Body.Reference, d.Body.Party)
 	}
+	if int(r.Operation) >= len(d.Body.Operations) {
+		return nil, fmt.Errorf("the record has the outcome of operation %d, its transaction has %d", r.Operation+1, len(d.Body.Operations))
+	}
+	if r.Reason == tx.Expired && r.Have != int64(d.Body.Expiry) {
+		return nil, fmt.Errorf("the record says that the expiry was %d, its transaction that it is %d", r.Have, d.Body.Expiry)
+	}
 	if _, err := doneBy(&d.Body, record.CarriedOut); err != nil {
 		return nil, fmt.Errorf("the record: %w", err)
 	}

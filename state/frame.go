@@ -65,14 +65,14 @@ func (x *exec) run(v tx.Verified, verifyError error, raw []byte, recorded int) (
 	return r, true
 }
 
-// maxSubjectBytes bounds a receipt beside its transaction, so that the outcome
-// record fits an entry of the log; names of the market are far shorter.
-const maxSubjectBytes = 400
+// ellipsis ends a subject that was cut, so that the outcome record fits an entry of
+// the log; names of the market are far shorter.
+const ellipsis = "…"
 
 func refuse(r *tx.Receipt, n *tx.Rejection) {
 	r.Reason, r.Operation, r.Have, r.Want = n.Reason, n.Operation, n.Have, n.Want
-	if r.Subject = n.Subject; len(r.Subject) > maxSubjectBytes {
-		r.Subject = strings.ToValidUTF8(r.Subject[:maxSubjectBytes], "") + "…"
+	if r.Subject = n.Subject; len(r.Subject) > tx.MaxSubjectBytes-len(ellipsis) {
+		r.Subject = strings.ToValidUTF8(r.Subject[:tx.MaxSubjectBytes-len(ellipsis)], "") + ellipsis
 	}
 }
 

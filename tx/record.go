@@ -29,12 +29,14 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 		return nil, fmt.Errorf("tx: an outcome record with a previous hash of %d bytes", len(r.PreviousHash))
 	case (r.Receipt == nil) != (len(r.Transaction) == 0):
 		return nil, fmt.Errorf("tx: an outcome record has a transaction and its receipt, or none of both")
-	case r.StateRoot != nil && (r.StateRoot.Height+1 != r.Height || len(r.StateRoot.Root) != 32 || r.Receipt != nil && r.Head == nil):
+	case r.StateRoot != nil && (r.Height < 2 || r.StateRoot.Height != r.Height-1 || len(r.StateRoot.Root) != 32 || r.Receipt != nil && r.Head == nil):
 		return nil, fmt.Errorf("tx: an outcome record with a state root of another place")
 	case r.Height == 0 && (r.Head != nil || r.Receipt != nil):
 		return nil, fmt.Errorf("tx: the founding's record has a block's content")
 	case r.Receipt != nil && (r.Receipt.Height != r.Height || (r.Receipt.Position == 0) != (r.Head != nil)):
 		return nil, fmt.Errorf("tx: an outcome record whose receipt is of another place")
+	case r.Receipt != nil && !r.Receipt.formed():
+		return nil, fmt.Errorf("tx: an outcome record whose receipt says what none in the log says: reason %s, an id of %d bytes, subject %.64q", r.Receipt.Reason, len(r.Receipt.Id), r.Receipt.Subject)
 	case len(r.CarriedOut) > 0 && (r.Receipt == nil || r.Receipt.Reason != Accepted):
 		return nil, fmt.Errorf("tx: an outcome record carries out what was prepared without being accepted")
 	case (r.Records > 0) != (r.Receipt != nil && r.Head != nil):
@@ -56,6 +58,28 @@ func DecodeRecord(raw []byte) (*OutcomeRecord, error) {
 // being proposed, or a later one.
 func (h *BlockHead) formed(height uint64) bool {
 	return text(h.Proposer) && len(h.AppliedHash) == 32 && h.AppliedHeight < height
+}
+
+// MaxSubjectBytes bounds the subject of a receipt that is in the log.
+const MaxSubjectBytes = 403
+
+// formed is what docs/format.md says of a receipt in the log, as far as its
+// transaction need not be read for it.
+func (r *Receipt) formed() bool {
+	switch r.Reason {
+	case Accepted:
+		if r.Operation != 0 || r.Subject != "" || r.Have != 0 || r.Want != 0 {
+			return false
+		}
+	case Malformed, TooLarge, UnknownOperation, BadSignature, WrongChain, BadReference, NoOperations, NoSignature, BadProof,
+		UnknownParty, NotSignedByParty, ReferenceReused, KeyNotValid: // which leave no record
+		return false
+	case Expired:
+		if r.Have == 0 || r.Have >= r.Want || r.Want != int64(r.Time) {
+			return false
+		}
+	}
+	return len(r.Id) == len(ID{}) && len(r.FirstId) == 0 && len(r.Subject) <= MaxSubjectBytes && shows(r.Subject) && text(r.Party) && ValidReference(r.Reference)
 }
 
 // Read is the body if its encoding is canonical, its texts show, and it is one that

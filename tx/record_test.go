@@ -17,7 +17,8 @@ func blockRecords(height uint64, transactions ...[]byte) []*OutcomeRecord {
 	}
 	var all []*OutcomeRecord
 	for i, raw := range transactions {
-		r := &OutcomeRecord{Height: height, PreviousHash: previous, Transaction: raw, Receipt: &Receipt{Height: height, Position: uint32(i), Index: 100 + uint64(i), Subject: "CEA22 of buyer"}}
+		r := &OutcomeRecord{Height: height, PreviousHash: previous, Transaction: raw, Receipt: &Receipt{Height: height, Position: uint32(i), Index: 100 + uint64(i),
+			Id: otherDomain[:], Party: "registry", Reference: "r-1", Reason: InsufficientHolding, Subject: "CEA22 of buyer", Have: 1, Want: 2}}
 		if i == 0 {
 			r.Head, r.Records = b.Head(), uint32(len(transactions))
 		}
@@ -25,6 +26,9 @@ func blockRecords(height uint64, transactions ...[]byte) []*OutcomeRecord {
 	}
 	return all
 }
+
+// accept makes an acceptance of the refusal of blockRecords.
+func accept(r *Receipt) { r.Reason, r.Subject, r.Have, r.Want = Accepted, "", 0, 0 }
 
 func noBlock(height uint64) *OutcomeRecord {
 	return &OutcomeRecord{Height: height, PreviousHash: otherDomain[:]}
@@ -48,7 +52,8 @@ func carriedBy(operations ...isOperation_Operation) []CarriedOut {
 func goodRecords() []*OutcomeRecord {
 	all := append(blockRecords(7, []byte("one"), []byte("two"), []byte("three")), blockRecords(8)...)
 	carries := blockRecords(9, []byte("one"))[0]
-	carries.Receipt.Party, carries.CarriedOut = "registry", append(carriedBy(&Operation_SetClock{SetClock: new(SetClock)}), carriedBy()...)
+	accept(carries.Receipt)
+	carries.CarriedOut = append(carriedBy(&Operation_SetClock{SetClock: new(SetClock)}), carriedBy()...)
 	carries.CarriedOut[1].Operation = 7
 	return append(all, carries, FoundingRecord(testDomain), noBlock(9), &OutcomeRecord{Height: 1<<64 - 1, PreviousHash: make([]byte, 32)})
 }
@@ -72,6 +77,26 @@ func TestRecordsThatAreNone(t *testing.T) {
 	head := func(change func(h *BlockHead)) []byte {
 		return first(func(r *OutcomeRecord) { change(r.Head) })
 	}
+	receipt := func(change func(r *Receipt)) []byte {
+		return first(func(r *OutcomeRecord) { change(r.Receipt) })
+	}
+	accepted := func(change func(r *Receipt)) []byte {
+		return receipt(func(r *Receipt) { accept(r); change(r) })
+	}
+	expired := func(have, want, at int64) []byte {
+		return receipt(func(r *Receipt) { r.Reason, r.Subject, r.Have, r.Want, r.Time = Expired, "", have, want, Instant(at) })
+	}
+	root := func(height, of uint64) []byte {
+		r := blockRecords(height)[0]
+		r.StateRoot = &StateRoot{Height: of, Day: 20240102, Records: 1, Root: testDomain[:]}
+		return encode(t, r)
+	}
+	for i, raw := range [][]byte{accepted(func(*Receipt) {}), expired(-5, 6, 6), receipt(func(r *Receipt) { r.Subject = strings.Repeat("x", MaxSubjectBytes) }),
+		receipt(func(r *Receipt) { r.Reason = 4_000_000_000 }), root(7, 6)} {
+		if _, err := DecodeRecord(raw); err != nil {
+			t.Errorf("good record %d: %v", i, err)
+		}
+	}
 	bare := encode(t, &OutcomeRecord{Height: 7, PreviousHash: testDomain[:], Head: &BlockHead{Proposer: "wuhan-1"}})
 	second := func(change func(r *OutcomeRecord)) []byte {
 		r := blockRecords(7, []byte("one"), []byte("two"))[1]
@@ -85,7 +110,8 @@ func TestRecordsThatAreNone(t *testing.T) {
 	}
 	carrying := func(change func(r *OutcomeRecord)) []byte {
 		return first(func(r *OutcomeRecord) {
-			r.Receipt.Party, r.CarriedOut = "registry", carried
+			accept(r.Receipt)
+			r.CarriedOut = carried
 			change(r)
 		})
 	}
@@ -108,51 +134,70 @@ func TestRecordsThatAreNone(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		"a byte too long":                    {longest(room + 1), "the limit is 65535"},
-		"empty":                              {nil, "a previous hash of 0 bytes"},
-		"noise":                              {[]byte("an outcome record"), "no outcome record"},
-		"cut short":                          {good[:len(good)-1], "no outcome record"},
-		"a byte behind it":                   {append(bytes.Clone(good), 0), "no outcome record"},
-		"an unknown field":                   {join(good, field(6, 1)), "no outcome record"},
-		"a height of 0 written out":          {join(field(1, 0), field(2, testDomain[:])), "no outcome record"},
-		"fields out of order":                {join(field(2, testDomain[:]), field(1, 7)), "no outcome record"},
-		"a previous hash twice":              {join(field(2, testDomain[:]), field(2, testDomain[:])), "no outcome record"},
-		"a length that is not minimal":       {join([]byte{0x12, 0xa0, 0x00}, testDomain[:]), "no outcome record"},
-		"no transaction, written out":        {join(field(1, 7), field(2, testDomain[:]), field(4, "")), "no outcome record"},
-		"a default written out in its head":  {join(field(1, 7), field(2, testDomain[:]), field(3, field(1, ""))), "no outcome record"},
-		"no previous hash":                   {first(func(r *OutcomeRecord) { r.PreviousHash = nil }), "a previous hash of 0 bytes"},
-		"a previous hash of 31 bytes":        {first(func(r *OutcomeRecord) { r.PreviousHash = r.PreviousHash[1:] }), "a previous hash of 31 bytes"},
-		"a previous hash of 33 bytes":        {first(func(r *OutcomeRecord) { r.PreviousHash = append(r.PreviousHash, 1) }), "a previous hash of 33 bytes"},
-		"a transaction without a receipt":    {first(func(r *OutcomeRecord) { r.Receipt = nil }), "or none of both"},
-		"a receipt without a transaction":    {first(func(r *OutcomeRecord) { r.Transaction = nil }), "or none of both"},
-		"a founding with a head":             {founding(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "the founding's record has"},
-		"a founding with a transaction":      {founding(func(r *OutcomeRecord) { r.Receipt, r.Transaction = new(Receipt), []byte("one") }), "the founding's record has"},
-		"a founding with a transaction only": {founding(func(r *OutcomeRecord) { r.Transaction = []byte("one") }), "or none of both"},
-		"a receipt of another height":        {first(func(r *OutcomeRecord) { r.Receipt.Height++ }), "of another place"},
-		"a receipt of no height":             {first(func(r *OutcomeRecord) { r.Receipt.Height = 0 }), "of another place"},
-		"a first record without its head":    {first(func(r *OutcomeRecord) { r.Head = nil }), "of another place"},
-		"a first record of position 1":       {first(func(r *OutcomeRecord) { r.Receipt.Position = 1 }), "of another place"},
-		"a second record with a head":        {second(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "of another place"},
-		"a second record of position 0":      {second(func(r *OutcomeRecord) { r.Receipt.Position = 0 }), "of another place"},
-		"a first record without a count":     {first(func(r *OutcomeRecord) { r.Records = 0 }), "counts the records"},
-		"a second record with a count":       {second(func(r *OutcomeRecord) { r.Records = 2 }), "counts the records"},
-		"a count of no transactions":         {first(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "counts the records"},
-		"a head of its own height":           {head(func(h *BlockHead) { h.AppliedHeight = 7 }), "a height before 7"},
-		"a head of a later height":           {head(func(h *BlockHead) { h.AppliedHeight = 1<<64 - 1 }), "a height before 7"},
-		"a head of no hash":                  {head(func(h *BlockHead) { h.AppliedHash = nil }), "no running hash"},
-		"a head of a hash of 31 bytes":       {head(func(h *BlockHead) { h.AppliedHash = h.AppliedHash[1:] }), "no running hash"},
-		"a head of a hash of 33 bytes":       {head(func(h *BlockHead) { h.AppliedHash = append(bytes.Clone(h.AppliedHash), 1) }), "no running hash"},
-		"a proposer that does not show":      {head(func(h *BlockHead) { h.Proposer = "wuhan\u202e-1" }), "its proposer in what is no text"},
-		"a proposer that is not UTF-8":       {head(func(h *BlockHead) { h.Proposer = "\xff" }), "its proposer in what is no text"},
-		"a proposer of 257 bytes":            {head(func(h *BlockHead) { h.Proposer = strings.Repeat("n", 257) }), "its proposer in what is no text"},
-		"a bare block's head without a hash": {bare, "no running hash"},
-		"carried out without a receipt":      {carrying(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "without being accepted"},
-		"carried out by a refused one":       {carrying(func(r *OutcomeRecord) { r.Receipt.Reason = Expired }), "without being accepted"},
-		"carried out for another party":      {carrying(func(r *OutcomeRecord) { r.Receipt.Party = "other" }), "nobody prepared before"},
-		"carried out before it was prepared": {carrying(func(r *OutcomeRecord) { r.Receipt.Index = 3 }), "nobody prepared before"},
-		"carried out twice":                  {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{carried[0], carried[0]} }), "nobody prepared before"},
-		"carried out without a number":       {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Body: carried[0].Body}} }), "nobody prepared before"},
-		"carried out what is no body":        {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: []byte("x")}} }), "nobody prepared before"},
+		"a byte too long":                         {longest(room + 1), "the limit is 65535"},
+		"empty":                                   {nil, "a previous hash of 0 bytes"},
+		"noise":                                   {[]byte("an outcome record"), "no outcome record"},
+		"cut short":                               {good[:len(good)-1], "no outcome record"},
+		"a byte behind it":                        {append(bytes.Clone(good), 0), "no outcome record"},
+		"an unknown field":                        {join(good, field(6, 1)), "no outcome record"},
+		"a height of 0 written out":               {join(field(1, 0), field(2, testDomain[:])), "no outcome record"},
+		"fields out of order":                     {join(field(2, testDomain[:]), field(1, 7)), "no outcome record"},
+		"a previous hash twice":                   {join(field(2, testDomain[:]), field(2, testDomain[:])), "no outcome record"},
+		"a length that is not minimal":            {join([]byte{0x12, 0xa0, 0x00}, testDomain[:]), "no outcome record"},
+		"no transaction, written out":             {join(field(1, 7), field(2, testDomain[:]), field(4, "")), "no outcome record"},
+		"a default written out in its head":       {join(field(1, 7), field(2, testDomain[:]), field(3, field(1, ""))), "no outcome record"},
+		"no previous hash":                        {first(func(r *OutcomeRecord) { r.PreviousHash = nil }), "a previous hash of 0 bytes"},
+		"a previous hash of 31 bytes":             {first(func(r *OutcomeRecord) { r.PreviousHash = r.PreviousHash[1:] }), "a previous hash of 31 bytes"},
+		"a previous hash of 33 bytes":             {first(func(r *OutcomeRecord) { r.PreviousHash = append(r.PreviousHash, 1) }), "a previous hash of 33 bytes"},
+		"a transaction without a receipt":         {first(func(r *OutcomeRecord) { r.Receipt = nil }), "or none of both"},
+		"a receipt without a transaction":         {first(func(r *OutcomeRecord) { r.Transaction = nil }), "or none of both"},
+		"a founding with a head":                  {founding(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "the founding's record has"},
+		"a founding with a transaction":           {founding(func(r *OutcomeRecord) { r.Receipt, r.Transaction = new(Receipt), []byte("one") }), "the founding's record has"},
+		"a founding with a transaction only":      {founding(func(r *OutcomeRecord) { r.Transaction = []byte("one") }), "or none of both"},
+		"a receipt of another height":             {first(func(r *OutcomeRecord) { r.Receipt.Height++ }), "of another place"},
+		"a receipt of no height":                  {first(func(r *OutcomeRecord) { r.Receipt.Height = 0 }), "of another place"},
+		"a first record without its head":         {first(func(r *OutcomeRecord) { r.Head = nil }), "of another place"},
+		"a first record of position 1":            {first(func(r *OutcomeRecord) { r.Receipt.Position = 1 }), "of another place"},
+		"a second record with a head":             {second(func(r *OutcomeRecord) { r.Head = new(BlockHead) }), "of another place"},
+		"a second record of position 0":           {second(func(r *OutcomeRecord) { r.Receipt.Position = 0 }), "of another place"},
+		"a first record without a count":          {first(func(r *OutcomeRecord) { r.Records = 0 }), "counts the records"},
+		"a second record with a count":            {second(func(r *OutcomeRecord) { r.Records = 2 }), "counts the records"},
+		"a count of no transactions":              {first(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "counts the records"},
+		"a head of its own height":                {head(func(h *BlockHead) { h.AppliedHeight = 7 }), "a height before 7"},
+		"a head of a later height":                {head(func(h *BlockHead) { h.AppliedHeight = 1<<64 - 1 }), "a height before 7"},
+		"a head of no hash":                       {head(func(h *BlockHead) { h.AppliedHash = nil }), "no running hash"},
+		"a head of a hash of 31 bytes":            {head(func(h *BlockHead) { h.AppliedHash = h.AppliedHash[1:] }), "no running hash"},
+		"a head of a hash of 33 bytes":            {head(func(h *BlockHead) { h.AppliedHash = append(bytes.Clone(h.AppliedHash), 1) }), "no running hash"},
+		"a proposer that does not show":           {head(func(h *BlockHead) { h.Proposer = "wuhan\u202e-1" }), "its proposer in what is no text"},
+		"a proposer that is not UTF-8":            {head(func(h *BlockHead) { h.Proposer = "\xff" }), "its proposer in what is no text"},
+		"a proposer of 257 bytes":                 {head(func(h *BlockHead) { h.Proposer = strings.Repeat("n", 257) }), "its proposer in what is no text"},
+		"a bare block's head without a hash":      {bare, "no running hash"},
+		"a reason that leaves no record":          {receipt(func(r *Receipt) { r.Reason = Malformed }), "says what none in the log says"},
+		"another of those":                        {receipt(func(r *Receipt) { r.Reason = KeyNotValid }), "says what none in the log says"},
+		"a first id":                              {receipt(func(r *Receipt) { r.FirstId = r.Id }), "says what none in the log says"},
+		"no id":                                   {receipt(func(r *Receipt) { r.Id = nil }), "says what none in the log says"},
+		"an id of 31 bytes":                       {receipt(func(r *Receipt) { r.Id = r.Id[1:] }), "says what none in the log says"},
+		"a subject of 404 bytes":                  {receipt(func(r *Receipt) { r.Subject = strings.Repeat("x", MaxSubjectBytes+1) }), "says what none in the log says"},
+		"a subject that does not show":            {receipt(func(r *Receipt) { r.Subject = "\x1b[31mred" }), `subject "\x1b[31mred"`},
+		"a subject that is not UTF-8":             {receipt(func(r *Receipt) { r.Subject = "\xff" }), "says what none in the log says"},
+		"a receipt of a party that does not show": {receipt(func(r *Receipt) { r.Party = "reg\u202eistry" }), "says what none in the log says"},
+		"a receipt without a reference":           {receipt(func(r *Receipt) { r.Reference = "" }), "says what none in the log says"},
+		"accepted, about something":               {accepted(func(r *Receipt) { r.Subject = "CEA22" }), "says what none in the log says"},
+		"accepted with numbers":                   {accepted(func(r *Receipt) { r.Want = 1 }), "says what none in the log says"},
+		"accepted but for an operation":           {accepted(func(r *Receipt) { r.Operation = 1 }), "says what none in the log says"},
+		"expired without an expiry":               {expired(0, 6, 6), "says what none in the log says"},
+		"expired in time":                         {expired(6, 6, 6), "says what none in the log says"},
+		"expired at another time":                 {expired(5, 6, 7), "says what none in the log says"},
+		"a state root of the founding":            {root(1, 0), "a state root of another place"},
+		"a state root of its own height":          {root(7, 7), "a state root of another place"},
+		"a founding with a state root":            {founding(func(r *OutcomeRecord) { r.StateRoot = &StateRoot{Height: 1<<64 - 1, Root: testDomain[:]} }), "a state root of another place"},
+		"carried out without a receipt":           {carrying(func(r *OutcomeRecord) { r.Transaction, r.Receipt = nil, nil }), "without being accepted"},
+		"carried out by a refused one":            {carrying(func(r *OutcomeRecord) { r.Receipt.Reason, r.Receipt.Subject = InsufficientHolding, "CEA22" }), "without being accepted"},
+		"carried out for another party":           {carrying(func(r *OutcomeRecord) { r.Receipt.Party = "other" }), "nobody prepared before"},
+		"carried out before it was prepared":      {carrying(func(r *OutcomeRecord) { r.Receipt.Index = 3 }), "nobody prepared before"},
+		"carried out twice":                       {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{carried[0], carried[0]} }), "nobody prepared before"},
+		"carried out without a number":            {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Body: carried[0].Body}} }), "nobody prepared before"},
+		"carried out what is no body":             {carrying(func(r *OutcomeRecord) { r.CarriedOut = []CarriedOut{{Index: 3, Body: []byte("x")}} }), "nobody prepared before"},
 		"carried out a body without a byte": {carrying(func(r *OutcomeRecord) {
 			r.CarriedOut = []CarriedOut{{Index: 3, Body: carried[0].Body[:len(carried[0].Body)-1]}}
 		}), "nobody prepared before"},

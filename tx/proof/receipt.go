@@ -75,7 +75,12 @@ func (r *Receipt) Verify(p *Policy) (*Proven, error) {
 	if err != nil {
 		return nil, err
 	}
-	if record.Receipt != nil && record.Receipt.Index != r.Index {
+	switch {
+	case (record.Height == 0) != (r.Index == 0):
+		return nil, fmt.Errorf("proof: the record is of height %d, and the log's number %d: the founding is number 0, and it alone", record.Height, r.Index)
+	case record.Height > 0 && record.Head == nil && record.Receipt == nil:
+		return nil, fmt.Errorf("proof: the record says that what was proposed for height %d is no block", record.Height)
+	case record.Receipt != nil && record.Receipt.Index != r.Index:
 		return nil, fmt.Errorf("proof: the record says that it is number %d, it is the log's number %d", record.Receipt.Index, r.Index)
 	}
 	return &Proven{record, c, all}, nil

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"strings"
 	"testing"
+
+	"carbonledger/tx"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
@@ -327,6 +329,32 @@ func (v *vectors) addRefused(l *testLog) {
 		{Name: "another index", Text: edit(file, "index 3", "index 2")}, {Name: "another record", Text: other},
 		{Name: "a leading zero", Text: edit(file, "index 3", "index 03")}, {Name: "an empty extra line", Text: edit(edit(file, "extra ", "extra \n"), strings.Split(file, "\n")[1][6:]+"\n", "")},
 		{Name: "no record", Text: string((&Receipt{Index: 3, Path: l.receipt(3).Path, Checkpoint: signed(c, "a", "b")}).Encode())},
+	}
+	size, noBlock := l.tree.Size(), must((&tx.OutcomeRecord{Height: 5, PreviousHash: make([]byte, 32)}).Marshal())
+	refusal := func(change func(r *tx.Receipt)) []byte {
+		o := must(tx.DecodeRecord(l.entries[3]))
+		o.Receipt.Index = size
+		change(o.Receipt)
+		return must(o.Marshal())
+	}
+	for _, bad := range []struct {
+		name  string
+		at    uint64
+		entry []byte
+	}{
+		{"a founding behind the first entry", size, l.entries[0]}, {"a block as the first entry", 0, l.entries[1]}, {"no block", size, noBlock},
+		{"a reason that leaves no record", size, refusal(func(r *tx.Receipt) { r.Reason = tx.BadSignature })},
+		{"accepted, about something", size, refusal(func(r *tx.Receipt) { r.Subject = "CEA23" })},
+		{"a first id", size, refusal(func(r *tx.Receipt) { r.FirstId = r.Id })}, {"an id of 31 bytes", size, refusal(func(r *tx.Receipt) { r.Id = r.Id[1:] })},
+		{"a subject that does not show", size, refusal(func(r *tx.Receipt) { r.Reason, r.Subject = tx.InsufficientHolding, "\x1b[31mred" })},
+		{"a subject of 404 bytes", size, refusal(func(r *tx.Receipt) { r.Reason, r.Subject = tx.InsufficientHolding, strings.Repeat("x", 404) })},
+	} {
+		liar := &testLog{t: l.t, nodes: kept{}, tree: must(OpenTree(0, nil))}
+		for _, e := range l.entries[:bad.at] {
+			liar.addRaw(e)
+		}
+		liar.addRaw(bad.entry)
+		v.Refused.Receipts = append(v.Refused.Receipts, textVector{Name: bad.name, Text: string(liar.receipt(int(bad.at), "a", "b").Encode())})
 	}
 	v.Refused.Paths = []string{"tile/0/../000", "tile/00/000", "tile/0/001/234", "tile/0/x000/000", "tile/0/000.p/0", "tile/0/000.p/256", "tile/64/000", "tile/0/X001/000"}
 }

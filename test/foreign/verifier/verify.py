@@ -64,11 +64,12 @@ def record(raw, index, genesis):  # (4)
     need(len(e["previous_hash"]) == 32 and bool(e["transaction"]) == (r is not None), "an entry without form")
     need((height == 0) == (index == 0) and (index or raw == b"\x12\x20" + genesis), "the founding is by another genesis document")
     need(head is None or head["applied_height"] < height and len(head["applied_hash"]) == 32 and shows(head["proposer"]), "a head without form")
+    need(head is not None or r is not None or not index, f"what was proposed for height {height} is no block")
     root = e["state_root"]
-    need(root is None or root["height"] + 1 == height and len(root["root"]) == 32 and (r is None or head is not None), "a state root of another place")
+    need(root is None or 0 < root["height"] == height - 1 and len(root["root"]) == 32 and (r is None or head is not None), "a state root of another place")
     if r is not None:
         need(r["index"] == index and r["height"] == height and (r["position"] == 0) == (head is not None), "the receipt is of another place")
-        need(not r["first_id"] and len(r["subject"]) <= 403, "a receipt without form")
+        need(not r["first_id"] and len(r["id"]) == 32 and shows(r["subject"], 403), "a receipt without form")
         need(r["reason"] not in (*range(1, 9), 10, 20, 23, 25, 29), f"a record with reason {r['reason']}")
         need(r["reason"] or not any(r[n] for n in ("operation", "subject", "have", "want")), "accepted, but refused")
         id, body = transaction(e["transaction"], genesis)
@@ -205,10 +206,12 @@ def checkpoint(note, policy):
     for line in lines:
         w = re.fullmatch(r"— ([^\s+]+) (\S+)", line)
         need(w, "a line that is no signature")
-        sig = unbase64(w[2])
+        sig = base64.b64decode(w[2], validate=True)
+        need(len(sig) > 4, "a signature of no byte")
         key = wanted.get((w[1], sig[:4]))
         if key is None:
             continue
+        unbase64(w[2])
         need(key not in signers and len(sig) == (68 if key == logkey else 76), f"a second signature of {w[1]}, or one of another length")
         at = int.from_bytes(sig[4:12], "big")
         message = text if key == logkey else b"cosignature/v1\ntime %d\n" % at + text
