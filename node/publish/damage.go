@@ -42,9 +42,20 @@ func (p *Publisher) known() error {
 // answer for its log neither cosigns nor leads.
 func (p *Publisher) setDamage(what string) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.damage = what
-	p.mu.Unlock()
-	p.c.Unfit(what)
+	p.fitness()
+}
+
+// fitness tells whether this validator should lead: not with damage, nor with a history
+// that is contradicted, since it would lead and publish nothing. Callers hold the lock,
+// so that what was said last is true.
+func (p *Publisher) fitness() {
+	why := p.damage
+	if p.fork {
+		why = p.problem
+	}
+	p.c.Unfit(why)
 }
 
 // passes at full speed over the whole log.

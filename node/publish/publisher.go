@@ -74,7 +74,7 @@ type Config struct {
 	// Fail stops the node: its state is damaged.
 	Fail func(error)
 	// Unfit says that this validator should not lead, because it cannot publish,
-	// and why; empty: it may again.
+	// and why; empty: it may again. It is called under a lock: it must not wait.
 	Unfit  func(why string)
 	Timing Timing
 	Now    func() time.Time

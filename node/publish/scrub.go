@@ -47,12 +47,13 @@ func (p *Publisher) rehash(v *state.View, from, to uint64) error {
 	return nil
 }
 
-// forked stops this validator's cosigning for good and keeps what contradicts
-// its log: it is evidence.
+// forked stops this validator's cosigning for good, lets another one lead, whose log
+// may be the right one, and keeps what contradicts this one: it is evidence.
 func (p *Publisher) forked(why string, evidence []byte) {
 	p.mu.Lock()
 	first := !p.fork
 	p.fork, p.problem = true, "the history is contradicted: "+why
+	p.fitness()
 	p.mu.Unlock()
 	if !first {
 		return

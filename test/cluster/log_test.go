@@ -228,6 +228,30 @@ func TestSignerAhead(t *testing.T) {
 	})
 }
 
+// TestContradictedLeader: a leader whose signer file is of another history hands over,
+// so that those whose log is not contradicted go on with the publication.
+func TestContradictedLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		l.pay("n1", "a")
+		c := l.published(2, l.Names...)
+		l.must(l.Lead("n3"))
+		l.silence("n3")
+		c.Root[0] ^= 1
+		l.must(os.WriteFile(l.file("n3", "signer"), []byte(c.Text()), 0o600))
+		l.publish("n3")
+		l.pay("n1", "b")
+		l.awaitLog("n3", "stopped", func(s publish.Status) bool { return strings.Contains(s.Problem, "the history is contradicted") })
+		l.pay("n1", "c")
+		l.published(4, "n1", "n2")
+		time.Sleep(2 * publish.LoopbackTiming.Heartbeat) // passes of the scrub, which find nothing, do not make it fit
+		if l.Leader() == "n3" {
+			t.Error("it leads")
+		}
+	})
+}
+
 // damagedLeader is a cluster of three with 21 entries, of which n3 leads, has entry 7
 // damaged on its disk, and does not publish yet.
 func damagedLeader(t *testing.T) *logs {
