@@ -21,14 +21,14 @@ import (
 
 // logOf is a ledger whose log has the founding's entry and one for each of so many
 // blocks.
-func logOf(t *testing.T, blocks int) *state.Ledger {
+func logOf(t *testing.T, blocks int, parameters ...tx.SetParameter) *state.Ledger {
 	t.Helper()
 	key, err := tx.NewPrivateKey(tx.Ed25519, make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := tx.Founding{
-		LogOrigin: "log.test/chain", LogKey: key.Public().Key, ChainID: "damage-test", ProtocolVersion: 1, Start: tx.Day(20240102).Start(),
+		LogOrigin: "log.test/chain", LogKey: key.Public().Key, ChainID: "damage-test", ProtocolVersion: 1, Start: tx.Day(20240102).Start(), Parameters: parameters,
 		Hash: sha256.Sum256([]byte("genesis of the damage")),
 	}
 	for _, name := range []string{"n1", "n2", "n3"} {

@@ -51,9 +51,10 @@ func (p *Publisher) witnessed(v *state.View, c proof.Checkpoint, signed []byte) 
 	ctx, cancel := context.WithTimeout(p.ctx, p.c.Timing.Ask)
 	defer cancel()
 	replies := make(chan reply, len(all))
+	asked := signed // what grows below is not theirs to read
 	for _, w := range all {
 		go func() {
-			line, err := p.witness(ctx, v, w, c, signed)
+			line, err := p.witness(ctx, v, w, c, asked)
 			replies <- reply{line, err}
 		}()
 	}
@@ -122,7 +123,7 @@ func (p *Publisher) post(ctx context.Context, v *state.View, w proof.Witness, ol
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "old %d\n", old)
 	if old > 0 && old < c.Size {
-		path, err := proof.Consistency(old, c.Size, v.Nodes)
+		path, err := p.consistency(v, old, c)
 		if err != nil {
 			return 0, "", nil, err
 		}
@@ -143,4 +144,23 @@ func (p *Publisher) post(ctx context.Context, v *state.View, w proof.Witness, ol
 	defer got.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(got.Body, proof.MaxCheckpointBytes))
 	return got.StatusCode, got.Header.Get("Content-Type"), body, err
+}
+
+// consistency proves that a checkpoint continues the log of a size. A proof that does
+// not lead from one root to the other is damage here: a witness would take it for
+// another history.
+func (p *Publisher) consistency(v *state.View, old uint64, c proof.Checkpoint) ([]proof.Hash, error) {
+	path, err := proof.Consistency(old, c.Size, v.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	root, err := proof.Root(old, v.Nodes)
+	if err == nil {
+		err = proof.VerifyConsistency(old, c.Size, path, root, c.Root)
+	}
+	if err != nil {
+		err = fmt.Errorf("publish: the log here gives no proof from size %d to %d: %w", old, c.Size, err)
+		p.damaged(err)
+	}
+	return path, err
 }
