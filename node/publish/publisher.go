@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,7 +122,7 @@ type Publisher struct {
 	alarm chan struct{}
 }
 
-// published is a checkpoint that counts.
+// published is a checkpoint that counts, since when.
 type published struct {
 	proof.Checkpoint
 	note []byte
@@ -163,7 +165,8 @@ func (p *Publisher) Stop() {
 
 // Status of the publication here.
 type Status struct {
-	// Size of the newest published checkpoint, and when it came.
+	// Size of the newest published checkpoint, and when it was cosigned: what is read
+	// or told again is not newer for that.
 	Size uint64
 	At   time.Time
 	// Cosigned is the size that this validator cosigned last.
@@ -380,14 +383,15 @@ func (p *Publisher) take(signed []byte) {
 		p.c.Logger.Error("publish: the policy", "error", err)
 		return
 	}
-	c, _, err := policy.Open(signed)
+	c, cosigned, err := policy.Open(signed)
 	if err != nil {
 		p.c.Logger.Warn("publish: a checkpoint that does not count", "because", err)
 		return
 	}
+	at := countedAt(cosigned, validators, p.c.Now())
 	if c.Size > v.LogSize() {
 		p.mu.Lock()
-		p.waiting = published{c, signed, p.c.Now()}
+		p.waiting = published{c, signed, at}
 		p.mu.Unlock()
 		return
 	}
@@ -399,7 +403,7 @@ func (p *Publisher) take(signed []byte) {
 	if root != c.Root {
 		if err := p.sound(v, c.Size); err != nil {
 			p.mu.Lock()
-			p.waiting = published{c, signed, p.c.Now()}
+			p.waiting = published{c, signed, at}
 			p.mu.Unlock()
 			p.damaged(err)
 			return
@@ -410,10 +414,10 @@ func (p *Publisher) take(signed []byte) {
 	p.keep(v, c, signed)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.Size < p.newest.Size {
+	if c.Size < p.newest.Size || c.Size == p.newest.Size && at.Before(p.newest.at) {
 		return
 	}
-	p.newest = published{c, signed, p.c.Now()}
+	p.newest = published{c, signed, at}
 	if !p.fork {
 		p.problem = ""
 	}
@@ -423,6 +427,24 @@ func (p *Publisher) take(signed []byte) {
 	if err := os.WriteFile(p.c.Checkpoint, signed, 0o600); err != nil {
 		p.c.Logger.Error("publish: write the checkpoint", "error", err)
 	}
+}
+
+// countedAt is since when a checkpoint counts by its cosigners' clocks: so many as are
+// needed cosigned it then or later, so that no smaller number of them can make an old
+// one look new. A clock that is ahead of the one here does not make it newer than now.
+func countedAt(cosigned []proof.Cosignature, validators []tx.Validator, now time.Time) time.Time {
+	voters := 0
+	for _, v := range validators {
+		if v.Voter {
+			voters++
+		}
+	}
+	slices.SortFunc(cosigned, func(a, b proof.Cosignature) int { return cmp.Compare(b.Unix, a.Unix) })
+	at := time.Unix(int64(cosigned[voters/2].Unix), 0)
+	if at.After(now) {
+		return now
+	}
+	return at
 }
 
 // takeWaiting looks again at a checkpoint that was ahead of this replica.
