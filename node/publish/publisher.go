@@ -103,7 +103,8 @@ type Publisher struct {
 	// damage of the log here, until a whole pass of the scrub finds none: nothing is
 	// cosigned meanwhile.
 	damage string
-	// fork is set for good: the log's history is contradicted.
+	// fork is set for good: the log's history is contradicted. The evidence of it, as
+	// long as it lies there, makes it outlast the process.
 	fork     bool
 	repaired uint64
 	scrubbed uint64
@@ -146,6 +147,9 @@ func Start(c Config) (*Publisher, error) {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
 	p := &Publisher{c: c, signer: s, listener: l, client: &http.Client{Timeout: c.Timing.Ask}, sizes: map[string]uint64{}, changed: make(chan struct{}), alarm: make(chan struct{}, 1)}
+	if err := p.rememberFork(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.work.Go(p.serve)
 	p.work.Go(p.run)

@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"carbonledger/state"
 	"carbonledger/tx"
 	"carbonledger/tx/durable"
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 )
 
@@ -66,12 +68,34 @@ func (p *Publisher) forked(why string, evidence []byte) {
 		err = errors.Join(
 			durable.Create(filepath.Join(p.c.Evidence, name+".theirs"), evidence, 0o600),
 			durable.Create(filepath.Join(p.c.Evidence, name+".ours"), own, 0o600),
-			durable.Create(filepath.Join(p.c.Evidence, name+".why"), []byte(why+"\n"), 0o600),
+			durable.Create(filepath.Join(p.c.Evidence, name+whyName), []byte(why+"\n"), 0o600),
 		)
 	}
 	if err != nil {
 		p.c.Logger.Error("publish: keep the evidence", "error", err)
 	}
+}
+
+// whyName ends the name of a file that says why the history is contradicted.
+const whyName = ".why"
+
+// rememberFork takes up a contradiction that is older than this process: a restart does
+// not settle it.
+func (p *Publisher) rememberFork() error {
+	all, err := filepath.Glob(filepath.Join(p.c.Evidence, "fork-*"+whyName))
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	why, err := limited.ReadFile(all[0], limited.MaxSettingsBytes)
+	if err != nil {
+		return fmt.Errorf("publish: read the evidence: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fork = true
+	p.problem = fmt.Sprintf("the history is contradicted: %s: the evidence is in %s; move that away once the auditors have settled it, and start again", strings.TrimSpace(string(why)), p.c.Evidence)
+	p.fitness()
+	return nil
 }
 
 // scrubShare is how many times as long as a bundle took the scrub rests: it takes a

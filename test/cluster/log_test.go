@@ -225,6 +225,22 @@ func TestSignerAhead(t *testing.T) {
 		if s := l.running["n3"].Status(); s.Cosigned != c.Size {
 			t.Errorf("it cosigned size %d", s.Cosigned)
 		}
+		// A restart settles nothing, not with a signer file that fits either: who takes the
+		// evidence away does.
+		l.down("n3")
+		c.Root[0] ^= 1
+		l.must(os.WriteFile(l.file("n3", "signer"), []byte(c.Text()), 0o600))
+		l.up("n3")
+		l.pay("n1", "f")
+		l.published(7, "n1", "n2")
+		if s := l.running["n3"].Status(); s.Cosigned != c.Size || !strings.Contains(s.Problem, "the evidence is in") {
+			t.Errorf("after a restart: %+v", s)
+		}
+		l.down("n3")
+		l.must(os.Rename(l.file("n3", "evidence"), l.file("n3", "settled")))
+		l.up("n3")
+		l.pay("n1", "g")
+		l.awaitLog("n3", "cosigning", func(s publish.Status) bool { return s.Cosigned >= 8 && s.Problem == "" })
 	})
 }
 
