@@ -266,7 +266,8 @@ func (a *auditor) run(ctx context.Context, logs []Log) error {
 }
 
 // earlier is the newest checkpoint that an audit in the directory verified, of size 0
-// for none.
+// for none. It counted then; the policy may be of later voters since, so that the log's
+// own signature is enough.
 func (a *auditor) earlier() (h head, err error) {
 	path := filepath.Join(a.o.Dir, checkpointFile)
 	if h.note, err = readFile(path); errors.Is(err, fs.ErrNotExist) {
@@ -275,7 +276,7 @@ func (a *auditor) earlier() (h head, err error) {
 	if err == nil {
 		h.Checkpoint, h.cosigned, err = a.o.Policy.Open(h.note)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, proof.ErrLacking) {
 		return h, fmt.Errorf("audit: the checkpoint of the earlier audit in %s: %w", path, err)
 	}
 	return h, nil

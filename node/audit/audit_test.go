@@ -128,10 +128,12 @@ func (h *history) checkpoint(by ...string) []byte {
 }
 
 // policy asks for two of the three voters.
-func policy(t testing.TB) *proof.Policy {
+func policy(t testing.TB) *proof.Policy { return policyOf(t, "n1", "n2", "n3") }
+
+// policyOf asks for two of these voters.
+func policyOf(t testing.TB, voters ...string) *proof.Policy {
 	t.Helper()
 	var keys []string
-	voters := []string{"n1", "n2", "n3"}
 	for _, v := range voters {
 		keys = append(keys, proof.CosignerVKey(proof.CosignerName("log.test/chain", v), logKey(v).Public().(ed25519.PublicKey)))
 	}
@@ -363,6 +365,32 @@ func TestPolicy(t *testing.T) {
 	told.note = bytes.Replace(told.note, []byte("\n"+fmt.Sprint(len(h.entries))+"\n"), []byte("\n5\n"), 1)
 	if _, err := run(t, told); !errors.Is(err, audit.ErrNotCounted) {
 		t.Errorf("another size: %v", err)
+	}
+}
+
+// TestPolicyOfLaterVoters: an audit goes on in its directory when so many voters have
+// been replaced that what it verified counts no more by today's policy. What stands in
+// the directory must be signed by the log all the same.
+func TestPolicyOfLaterVoters(t *testing.T) {
+	h, dir := honest(t), t.TempDir()
+	short := h.clone()
+	short.entries = h.entries[:h.blockEnd(t, 60)]
+	short.note = short.checkpoint("n1", "n2")
+	before, err := audit.Run(t.Context(), []audit.Log{short}, audit.Options{Founding: h.f, Policy: policy(t), Dir: dir})
+	must(t, err)
+	h.note = h.checkpoint("n3", "n4", "n5")
+	o := audit.Options{Founding: h.f, Policy: policyOf(t, "n3", "n4", "n5"), Dir: dir}
+	file := filepath.Join(dir, "checkpoint")
+	kept, err := os.ReadFile(file)
+	must(t, err)
+	damaged := bytes.Replace(kept, []byte("\n"+fmt.Sprint(before.Size)+"\n"), []byte("\n5\n"), 1)
+	must(t, os.WriteFile(file, damaged, 0o600))
+	if _, err := audit.Run(t.Context(), []audit.Log{h}, o); err == nil || errors.As(err, new(*audit.Difference)) || !strings.Contains(err.Error(), file) {
+		t.Errorf("a damaged one: %v", err)
+	}
+	must(t, os.WriteFile(file, kept, 0o600))
+	if r, err := audit.Run(t.Context(), []audit.Log{h}, o); err != nil || r.Since != before.Size || r.Size != uint64(len(h.entries)) {
+		t.Errorf("%+v %v", r, err)
 	}
 }
 

@@ -169,6 +169,9 @@ func (p *Policy) rulesOf(name string) (all []Rule) {
 	return all
 }
 
+// ErrLacking: the log signed the checkpoint, but too few of the policy's cosigners did.
+var ErrLacking = errors.New("lacks cosignatures")
+
 // Open verifies a checkpoint: the log's signature, its origin, and that the
 // quorum cosigned it. Signatures of strangers are ignored, as the format says;
 // one of a known key that does not hold, or a second one of it, is an error.
@@ -182,7 +185,7 @@ func (p *Policy) Open(checkpoint []byte) (Checkpoint, []Cosignature, error) {
 		seen[name] = slices.ContainsFunc(all, func(s Cosignature) bool { return s.Name == v.Name() && s.id == v.KeyHash() })
 	}
 	if p.quorum != "none" && !p.satisfied(p.quorum, seen) {
-		return c, all, fmt.Errorf("proof: the checkpoint of size %d lacks cosignatures: %d are there, not enough for the quorum %q", c.Size, len(all), p.quorum)
+		return c, all, fmt.Errorf("proof: the checkpoint of size %d %w: %d are there, not enough for the quorum %q", c.Size, ErrLacking, len(all), p.quorum)
 	}
 	return c, all, nil
 }
