@@ -202,8 +202,7 @@ func (p *Publisher) scrubBundle(v *state.View, first, size uint64) error {
 }
 
 // checkState reads every record of the store, and with it the checksums of the
-// disk, compares balances and the like with their past, and that with the root of
-// the newest epoch.
+// disk, and lets the ledger compare what it keeps twice (see state.View.CheckState).
 func (p *Publisher) checkState(v *state.View) {
 	err := p.c.Ledger().Scrub()
 	if errors.Is(err, state.ErrClosed) {
@@ -227,8 +226,8 @@ func (p *Publisher) stateDamage(err error) error {
 	return fmt.Errorf("publish: the scrub found damage: %w: move %s away and start, it is made anew from a snapshot and the Raft log; if the node stops again, its snapshot has the fault: treat the disk as lost", err, p.c.StateDir)
 }
 
-// checkIndex compares receipts and references with the entries that they follow
-// from. These are state, of which replicas must not differ: where they are wrong,
+// checkIndex compares receipts, references and the ends of blocks with the entries that
+// they follow from. These are state, of which replicas must not differ: where they are wrong,
 // this replica stops, and its state is made anew.
 func (p *Publisher) checkIndex(v *state.View, first uint64, width int) error {
 	return v.Entries(first, first+uint64(width), func(index uint64, entry []byte) error {
@@ -236,7 +235,7 @@ func (p *Publisher) checkIndex(v *state.View, first uint64, width int) error {
 		if err != nil {
 			return fmt.Errorf("publish: the entry %d: %w", index, err)
 		}
-		if err := v.CheckRecord(r); err != nil {
+		if err := v.CheckRecord(index, r); err != nil {
 			p.c.Fail(p.stateDamage(err))
 			return err
 		}

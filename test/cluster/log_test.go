@@ -337,6 +337,7 @@ func TestFlippedByte(t *testing.T) {
 		{"a balance", func(tx.ID) []byte { return []byte("\x07e0") }, []string{"differs from a majority", "is not the one that was written last"}},
 		{"a receipt", func(id tx.ID) []byte { return append([]byte{0x05}, id[:]...) }, []string{"is not the one of its entry"}},
 		{"a reference", func(tx.ID) []byte { return []byte("\x04bank\x00p7") }, []string{"does not lead to its transaction"}},
+		{"an entry of a statement", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte("\x89e0\x00"), 7) }, []string{"the entries of the statement of e0 do not lead to its head"}},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
