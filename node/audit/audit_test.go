@@ -202,7 +202,16 @@ func (h *history) read(t testing.TB, ledger *state.Ledger) {
 
 func (h *history) sign(t testing.TB, party, reference string, o tx.Operation) []byte {
 	t.Helper()
-	raw, err := tx.NewTransaction(h.f.Hash, &tx.Body{ChainId: h.f.ChainID, Party: party, Reference: reference, Operations: []tx.Operation{o}}, key(party), key(party+"/2"), key("hubei"))
+	return h.signBy(t, party, reference, o, party, party+"/2", "hubei")
+}
+
+func (h *history) signBy(t testing.TB, party, reference string, o tx.Operation, persons ...string) []byte {
+	t.Helper()
+	var keys []tx.PrivateKey
+	for _, p := range persons {
+		keys = append(keys, key(p))
+	}
+	raw, err := tx.NewTransaction(h.f.Hash, &tx.Body{ChainId: h.f.ChainID, Party: party, Reference: reference, Operations: []tx.Operation{o}}, keys...)
 	must(t, err)
 	return raw
 }

@@ -79,8 +79,22 @@ func small(t *testing.T) *history {
 	extend(t, ledger, [][]byte{h.sign(t, "registry", "i1", issue(100, "1")), h.sign(t, "bank", "d1", deposit(7))})
 	extend(t, ledger, nil)
 	extend(t, ledger, [][]byte{h.sign(t, "e0", "t1", transfer(7)), h.sign(t, "e0", "r1", transfer(1_000_000)), h.sign(t, "e1", "w1", transfer(1))})
+	prepare := h.signBy(t, "e0", "p1", tx.Operation{Operation: &tx.Operation_Prepare{Prepare: &tx.Prepare{Operations: []tx.Operation{transfer(3)}}}}, "e0")
+	id, err := tx.TransactionID(h.f.Hash, prepare)
+	must(t, err)
+	extend(t, ledger, [][]byte{prepare, h.sign(t, "registry", "s1", tx.Operation{Operation: &tx.Operation_TakeStateRoot{TakeStateRoot: &tx.TakeStateRoot{}}})})
+	extend(t, ledger, [][]byte{h.signBy(t, "e0", "a1", tx.Operation{Operation: &tx.Operation_Approve{Approve: &tx.Approve{Prepared: id[:]}}}, "e0/2")})
 	extend(t, ledger, [][]byte{h.sign(t, "bank", "d2", deposit(9))})
 	h.read(t, ledger)
+	var root, carried bool
+	for _, e := range h.entries {
+		r, err := tx.DecodeRecord(e)
+		must(t, err)
+		root, carried = root || r.StateRoot != nil, carried || len(r.CarriedOut) > 0
+	}
+	if !root || !carried {
+		t.Fatal("the chain has no record with a state root, or none with what was carried out")
+	}
 	h.note = h.checkpoint("n1", "n2", "n3", "observer")
 	return h
 }
