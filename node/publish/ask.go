@@ -320,7 +320,8 @@ func (p *Publisher) tell(signed []byte, validators []tx.Validator) {
 
 // recall asks the peers what they cosigned last, after the signer file was lost.
 // Whatever this validator cosigned and was published, a majority cosigned, and
-// one of them is among any majority that answers.
+// one of them is among any majority that answers. Of two voters the other one alone
+// can answer, and cosigned all of it. Where there is no other, nobody knows.
 func (p *Publisher) recall() {
 	v, err := p.c.Ledger().View()
 	if err != nil {
@@ -331,7 +332,7 @@ func (p *Publisher) recall() {
 	if err != nil {
 		return
 	}
-	last, told, voters := proof.Checkpoint{Origin: p.c.Origin}, 0, 0
+	last, told, voters, peers := proof.Checkpoint{Origin: p.c.Origin}, 0, 0, 0
 	for _, peer := range validators {
 		if !peer.Voter {
 			continue
@@ -340,6 +341,7 @@ func (p *Publisher) recall() {
 		if peer.Name == p.c.Name {
 			continue
 		}
+		peers++
 		a, err := p.ask(p.ctx, peer.Name, question{Last: true})
 		if err != nil || a.Last == nil || a.Last.Size > 0 && len(a.Last.Root) != len(last.Root) {
 			continue
@@ -348,7 +350,7 @@ func (p *Publisher) recall() {
 			last.Size, last.Root = a.Last.Size, proof.Hash(a.Last.Root)
 		}
 	}
-	if told <= voters/2 || last.Size > v.LogSize() {
+	if told == 0 || told < min(voters/2+1, peers) || last.Size > v.LogSize() {
 		return
 	}
 	if last.Size > 0 {

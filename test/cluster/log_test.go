@@ -192,6 +192,37 @@ func TestSignerLost(t *testing.T) {
 	})
 }
 
+// TestSignerLostOfTwo: of two voters the other one tells it. One alone has nobody to ask,
+// and cosigns nothing.
+func TestSignerLostOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 2)
+		l.Leader()
+		l.pay("n1", "a")
+		c := l.published(2, l.Names...)
+		l.silence("n2")
+		l.must(os.Remove(l.file("n2", "signer")))
+		l.publish("n2")
+		l.awaitLog("n2", "recovered", func(s publish.Status) bool { return s.Cosigned >= c.Size && s.Problem == "" })
+		l.pay("n1", "b")
+		l.published(c.Size+1, l.Names...)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 1)
+		l.Leader()
+		l.pay("n1", "a")
+		c := l.published(2, "n1")
+		l.silence("n1")
+		l.must(os.Remove(l.file("n1", "signer")))
+		l.publish("n1")
+		l.pay("n1", "b")
+		time.Sleep(3 * time.Second)
+		if s := l.running["n1"].Status(); s.Cosigned != 0 || s.Size != c.Size {
+			t.Errorf("alone: %+v", s)
+		}
+	})
+}
+
 // TestSignerAhead: a node whose disk was put back to an older state, beside a
 // signer file that is not, signs nothing below what it signed and goes on when
 // its log is there again. A signer file of another history stops it for good, and
