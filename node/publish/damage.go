@@ -47,13 +47,19 @@ func (p *Publisher) setDamage(what string) {
 	p.fitness()
 }
 
+// errNoKey: this validator would lead and publish nothing.
+var errNoKey = errors.New("publish: this validator lacks the log's key: it cosigns, and does not lead while another one can: put origin.key into its data directory, and start again")
+
 // fitness tells whether this validator should lead: not with damage, nor with a history
-// that is contradicted, since it would lead and publish nothing. Callers hold the lock,
-// so that what was said last is true.
+// that is contradicted, nor without the log's key, since it would lead and publish
+// nothing. Callers hold the lock, so that what was said last is true.
 func (p *Publisher) fitness() {
 	why := p.damage
-	if p.fork {
+	switch {
+	case p.fork:
 		why = p.problem
+	case why == "" && p.c.OriginKey == nil:
+		why = errNoKey.Error()
 	}
 	p.c.Unfit(why)
 }

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -78,7 +79,7 @@ func logOf(t *testing.T, blocks int, parameters ...tx.SetParameter) *state.Ledge
 
 func publisherOf(t *testing.T, l *state.Ledger) *Publisher {
 	p := &Publisher{alarm: make(chan struct{}, 1), c: Config{
-		Name: "n1", Origin: "log.test/chain", Evidence: t.TempDir(), Ledger: func() *state.Ledger { return l },
+		Name: "n1", Origin: "log.test/chain", OriginKey: ed25519.NewKeyFromSeed(make([]byte, 32)), Evidence: t.TempDir(), Ledger: func() *state.Ledger { return l },
 		Fail: func(err error) { t.Error(err) }, Unfit: func(string) {}, Agreed: func() (uint64, bool) { return 0, false }, Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}}
 	p.ctx, p.cancel = context.WithCancel(t.Context())

@@ -53,8 +53,8 @@ var (
 type Config struct {
 	Name   string
 	Origin string
-	// OriginKey is the log's own key; nil: this validator cosigns, and leads no
-	// publication.
+	// OriginKey is the log's own key; nil: this validator cosigns, leads no
+	// publication, and says so.
 	OriginKey, CosignKey ed25519.PrivateKey
 	// LogKey is OriginKey's public half, as the genesis document has it.
 	LogKey ed25519.PublicKey
@@ -150,6 +150,9 @@ func Start(c Config) (*Publisher, error) {
 	if err := p.rememberFork(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	p.mu.Lock()
+	p.fitness()
+	p.mu.Unlock()
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.work.Go(p.serve)
 	p.work.Go(p.run)
@@ -202,6 +205,9 @@ func (p *Publisher) Status() Status {
 	}
 	if !known && s.Problem == "" {
 		s.Problem = errLost.Error()
+	}
+	if p.c.OriginKey == nil && s.Problem == "" {
+		s.Problem = errNoKey.Error()
 	}
 	return s
 }

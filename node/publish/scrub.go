@@ -94,7 +94,6 @@ func (p *Publisher) rememberFork() error {
 	defer p.mu.Unlock()
 	p.fork = true
 	p.problem = fmt.Sprintf("the history is contradicted: %s: the evidence is in %s; move that away once the auditors have settled it, and start again", strings.TrimSpace(string(why)), p.c.Evidence)
-	p.fitness()
 	return nil
 }
 

@@ -32,6 +32,8 @@ type logs struct {
 	running map[string]*publish.Publisher
 	// archive is a URL for every publisher that is started, empty for none.
 	archive string
+	// keyless names a validator without the log's key, empty for none.
+	keyless string
 	// failed is what a publisher stopped its node with.
 	mu     sync.Mutex
 	failed map[string]error
@@ -59,9 +61,12 @@ func (l *logs) file(name, file string) string { return filepath.Join(l.dir, name
 // publish runs the publisher of a node that is up.
 func (l *logs) publish(name string) {
 	l.t.Helper()
-	n := l.Nodes[name]
+	n, key := l.Nodes[name], l.key
+	if name == l.keyless {
+		key = nil
+	}
 	p, err := publish.Start(publish.Config{
-		Name: name, Origin: l.Founding.LogOrigin, LogKey: l.Founding.LogKey, OriginKey: l.key,
+		Name: name, Origin: l.Founding.LogOrigin, LogKey: l.Founding.LogKey, OriginKey: key,
 		CosignKey: ed25519.NewKeyFromSeed(l.Key("cosign/" + name).Secret()),
 		Signer:    l.file(name, "signer"), Checkpoint: l.file(name, "checkpoint"), Evidence: l.file(name, "evidence"), StateDir: "state",
 		Archive: l.archive,
@@ -295,6 +300,27 @@ func TestContradictedLeader(t *testing.T) {
 		time.Sleep(2 * publish.LoopbackTiming.Heartbeat) // passes of the scrub, which find nothing, do not make it fit
 		if l.Leader() == "n3" {
 			t.Error("it leads")
+		}
+	})
+}
+
+// TestLeaderWithoutKey: a validator that has no origin.key, as a new one to which nobody
+// gave it, says so, cosigns, and leaves the lead to one that can publish.
+func TestLeaderWithoutKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := publishing(t, 3)
+		l.Leader()
+		l.pay("n1", "a")
+		l.published(2, l.Names...)
+		l.silence("n3")
+		l.must(l.Lead("n3"))
+		l.keyless = "n3"
+		l.publish("n3")
+		l.pay("n1", "b")
+		l.published(3, l.Names...)
+		s := l.awaitLog("n3", "cosigning", func(s publish.Status) bool { return s.Cosigned >= 3 })
+		if !strings.Contains(s.Problem, "put origin.key into its data directory") || l.Leader() == "n3" {
+			t.Errorf("%s leads, n3 says %+v", l.Leader(), s)
 		}
 	})
 }
