@@ -153,15 +153,15 @@ func (a *archiver) noLogs(ctx context.Context) (none error) {
 }
 
 // older is the checkpoint of the archive that is continued, of size 0 for none.
-func (a *archiver) older() (c proof.Checkpoint, err error) {
-	b, err := readFile(a.to.path(proof.CheckpointPath))
+func (a *archiver) older() (c head, err error) {
+	c.note, err = readFile(a.to.path(proof.CheckpointPath))
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
 	if err != nil {
 		return c, fmt.Errorf("audit: %w", err)
 	}
-	if c, err = unsigned(b); err != nil {
+	if c.Checkpoint, err = unsigned(c.note); err != nil {
 		return c, fmt.Errorf("audit: %s in %s is damaged: %w", proof.CheckpointPath, a.o.Dir, err)
 	}
 	if c.Origin != a.head.Origin {
@@ -426,7 +426,7 @@ func (a *archiver) kept(ctx context.Context, day tx.Day) ([]byte, error) {
 		if c.Size > a.head.Size {
 			return nil, fmt.Errorf("audit: %s in %s has size %d, the archive ends with size %d: it is damaged, or of another log: remove it", name, a.o.Dir, c.Size, a.head.Size)
 		}
-		if err := a.continues(a.o.Dir, c); err != nil {
+		if err := a.continues(a.o.Dir, head{Checkpoint: c, note: b}); err != nil {
 			return nil, err
 		}
 		if _, _, err := a.o.Policy.Open(b); err == nil {
@@ -451,20 +451,23 @@ func (a *archiver) kept(ctx context.Context, day tx.Day) ([]byte, error) {
 			continue
 		}
 		if c, _, err := a.o.Policy.Open(b); err == nil && c.Size <= a.head.Size {
-			return b, a.continues(log.Name(), c)
+			return b, a.continues(log.Name(), head{Checkpoint: c, note: b})
 		}
 	}
 	return nil, nil
 }
 
 // continues is an error unless the archive's tree begins with that of a checkpoint.
-func (a *archiver) continues(where string, c proof.Checkpoint) error {
+func (a *archiver) continues(where string, c head) error {
 	if c.Size == 0 {
 		return nil
 	}
 	root, err := proof.Root(c.Size, a.nodes)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
+	}
+	if root != c.Root && !signed(a.o.Policy, c.note) {
+		return fmt.Errorf("audit: the checkpoint of size %d in %s is damaged: it is not the one that the log signed: remove it", c.Size, where)
 	}
 	if root != c.Root {
 		return fmt.Errorf("audit: a checkpoint of %s has root %x at size %d, what %s signed has %x there: another history; keep both as evidence", where, c.Root, c.Size, a.from.Name(), root)

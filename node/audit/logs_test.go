@@ -213,6 +213,32 @@ func TestCopyOfAnother(t *testing.T) {
 	}
 }
 
+// TestCopyWithDamagedCheckpoint: a checkpoint that the log never signed is damage, and
+// no sign of another history.
+func TestCopyWithDamagedCheckpoint(t *testing.T) {
+	h, dir := honest(t), t.TempDir()
+	o := audit.Options{Founding: h.f, Policy: policy(t), Save: dir}
+	_, err := audit.Run(t.Context(), []audit.Log{h}, o)
+	must(t, err)
+	file := filepath.Join(dir, "checkpoint")
+	must(t, os.WriteFile(file, otherRoot(h.note), 0o600))
+	if _, err := audit.Run(t.Context(), []audit.Log{h}, o); err == nil || !strings.Contains(err.Error(), "is damaged") || strings.Contains(err.Error(), "another history") {
+		t.Errorf("%v", err)
+	}
+	if b, err := os.ReadFile(file); err != nil || bytes.Equal(b, h.note) {
+		t.Errorf("it was written over: %v", err)
+	}
+}
+
+// otherRoot changes a byte of a checkpoint's root.
+func otherRoot(note []byte) []byte {
+	lines := bytes.SplitN(note, []byte("\n"), 3)
+	b := bytes.Clone(note)
+	at := len(lines[0]) + len(lines[1]) + 2
+	b[at] = 'A' + (b[at]-'A'+1)%26
+	return b
+}
+
 // TestHashTiles: an audit of a directory finds the tiles that receipts are made from
 // damaged or gone.
 func TestHashTiles(t *testing.T) {

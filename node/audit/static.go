@@ -114,10 +114,20 @@ func (a *auditor) continues(v *View, s *static, h head) error {
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
+	if old.Origin == h.Origin && old.Size > 0 && root != old.Root && !signed(a.o.Policy, b) {
+		return fmt.Errorf("audit: %s in %s is damaged: it is not the one that the log signed; it stays as it is: save into an empty directory", proof.CheckpointPath, s.dir)
+	}
 	if old.Origin != h.Origin || old.Size > 0 && root != old.Root {
 		return fmt.Errorf("audit: the copy in %s is of another network, or of another history: its checkpoint has root %x at size %d; it stays as it is: save into an empty directory, and keep this copy if nobody can say why they differ", s.dir, old.Root, old.Size)
 	}
 	return nil
+}
+
+// signed says whether the log signed a checkpoint. Its cosigners may be those of another
+// time; where it did not, a file is damaged, and no evidence of another history.
+func signed(p *proof.Policy, note []byte) bool {
+	_, _, err := p.Open(note)
+	return err == nil || errors.Is(err, proof.ErrLacking)
 }
 
 // replacePrivate replaces a file by one that only its owner may read.

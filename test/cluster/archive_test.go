@@ -256,6 +256,11 @@ func (l *logs) damagedArchives(dir string) {
 			return cmp.Or(cmp.Compare(len(other), len(width)), cmp.Compare(other, width)) > 0
 		}))
 		kinds := map[string][]byte{"cut": whole[:len(whole)-1], "flipped": flipped}
+		if name == proof.KeptCheckpointPath(20240101) || name == proof.CheckpointPath {
+			root := bytes.Clone(whole)
+			root[bytes.Index(whole, []byte("=\n"))-30] ^= 1
+			kinds["of another root"] = root
+		}
 		if name == proof.KeptCheckpointPath(20240101) {
 			lines := bytes.SplitN(whole, []byte("\n"), 3) // origin, size, and what follows
 			kinds["of a greater size"] = bytes.Join([][]byte{lines[0], append(bytes.Clone(lines[1]), "000"...), lines[2]}, []byte("\n"))
@@ -272,6 +277,10 @@ func (l *logs) damagedArchives(dir string) {
 			switch {
 			case what == "of a greater size":
 				if intoErr == nil || !strings.Contains(intoErr.Error(), "remove it") {
+					l.t.Errorf("%s %s: %v", name, what, intoErr)
+				}
+			case what == "of another root":
+				if intoErr == nil || !strings.Contains(intoErr.Error(), "is damaged") || strings.Contains(intoErr.Error(), "another history") {
 					l.t.Errorf("%s %s: %v", name, what, intoErr)
 				}
 			case older || name == proof.CheckpointPath: // of no use to the present one; or replaced
