@@ -34,6 +34,8 @@ type logs struct {
 	archive string
 	// keyless names a validator without the log's key, empty for none.
 	keyless string
+	// roots of all checkpoints that were seen, by size.
+	roots map[uint64]proof.Hash
 	// failed is what a publisher stopped its node with.
 	mu     sync.Mutex
 	failed map[string]error
@@ -45,7 +47,7 @@ func publishing(t *testing.T, voters int) *logs {
 }
 
 func publishingBy(t *testing.T, o Options) *logs {
-	l := &logs{dir: t.TempDir(), running: map[string]*publish.Publisher{}, failed: map[string]error{}, key: ed25519.NewKeyFromSeed(make([]byte, 32))}
+	l := &logs{dir: t.TempDir(), running: map[string]*publish.Publisher{}, roots: map[uint64]proof.Hash{}, failed: map[string]error{}, key: ed25519.NewKeyFromSeed(make([]byte, 32))}
 	o.Found = func(f *tx.Founding) { f.LogKey = l.key.Public().(ed25519.PublicKey) }
 	l.Cluster = New(t, o)
 	for _, name := range l.Names {
@@ -94,7 +96,8 @@ func (l *logs) down(name string) { l.silence(name); l.Stop(name) }
 func (l *logs) up(name string)   { l.Start(name); l.publish(name) }
 
 // published waits until the named nodes have a checkpoint of at least this size,
-// and checks it by the founding's policy.
+// and checks by the founding's policy all that it sees, of which no two of one size
+// may have two roots, whoever signed them when.
 func (l *logs) published(size uint64, names ...string) proof.Checkpoint {
 	l.t.Helper()
 	policy, err := proof.ParsePolicy(publish.PolicyText(l.Founding.LogOrigin, l.Founding.LogKey, l.Founding.Validators))
@@ -113,6 +116,10 @@ func (l *logs) published(size uint64, names ...string) proof.Checkpoint {
 				if _, _, err := policy.Open(signed); err != nil {
 					l.t.Fatalf("%s publishes what does not count: %v", name, err)
 				}
+				if root, seen := l.roots[c.Size]; seen && root != c.Root {
+					l.t.Fatalf("%s publishes root %x at size %d, where another one with root %x was published", name, c.Root, c.Size, root)
+				}
+				l.roots[c.Size] = c.Root
 			}
 		}
 		if least.Size >= size {
