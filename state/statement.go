@@ -20,11 +20,13 @@ import (
 // partyOf is in whose name a record stands, false for records of nobody's.
 func partyOf(key string) (party string, ok bool) {
 	switch rest := key[1:]; key[0] {
-	case rangeParty, rangeMoney:
+	case rangeParty, rangeMoney, rangeToLift:
 		return rest, true
-	case rangeHolding, rangeCCER, rangeReceivable:
+	case rangeHolding, rangeOrder, rangeAllocation, rangeApplication, rangeCCER, rangeReceivable:
 		party, _ = cutKey(rest)
 		return party, true
+	case rangeVerification, rangeDeduction:
+		return rest[4:], true // behind the year
 	case rangeObligation:
 		_, party = cutKey(rest[4:]) // behind the year
 		return party, true

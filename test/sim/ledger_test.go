@@ -159,14 +159,14 @@ func (p *play) block(raws [][]byte, balances bool) (fault string, at int) {
 			return fmt.Sprintf("the ledger says %s (%s), the model %s of\n    %s", got, r.Subject, foretold[i], words(p.model, raws[i])), i
 		}
 	}
-	if !balances {
-		return "", 0
-	}
 	v, err := p.ledger.View()
 	p.must(err)
+	defer func() { p.must(v.Close()) }()
+	if fault, at := p.unstated(v, raws, applied[0].Receipts); fault != "" || !balances {
+		return fault, at
+	}
 	differ, err := compare(v, p.model)
 	p.must(err)
-	p.must(v.Close())
 	if len(differ) > 0 {
 		return differ[0], len(raws) - 1
 	}
