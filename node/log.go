@@ -130,11 +130,12 @@ func (b *backend) Proof(ctx context.Context, index uint64) (*proof.Receipt, erro
 	if err := p.Wait(ctx, index+1); err != nil {
 		return nil, fmt.Errorf("no checkpoint covers the entry %d yet: %w", index, err)
 	}
+	// First the checkpoint: a view has all that was published before it.
+	c, signed := p.Newest()
 	v, err := b.n.consensus.Ledger().View()
 	if err != nil {
 		return nil, err
 	}
-	c, signed := p.Newest()
 	r := &proof.Receipt{Index: index, Checkpoint: signed}
 	r.Path, err = proof.Inclusion(index, c.Size, v.Nodes)
 	return r, errors.Join(err, v.Entries(index, index+1, func(_ uint64, entry []byte) error {

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,7 +53,18 @@ const (
 	// lateness is how long a validator waits for entries that it does not have
 	// yet, before it says so.
 	lateness = time.Second
+	// tellings is how often a checkpoint is told at most, each after twice the time.
+	tellings = 5
 )
+
+var errContradictedHere = errors.New("publish: the history is contradicted: this validator cosigns nothing")
+
+// contradicted says whether this validator has seen another history of the log.
+func (p *Publisher) contradicted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fork
+}
 
 // ask puts one question to a peer, askPatiently one that takes it longer.
 func (p *Publisher) ask(ctx context.Context, to string, q question) (answer, error) {
@@ -121,6 +133,10 @@ func (p *Publisher) answer(q question) (a answer) {
 			err = errLost
 			break
 		}
+		if p.contradicted() { // what it signed is no reason for the asker to stop
+			err = errContradictedHere
+			break
+		}
 		a.Last = &claim{last.Size, last.Root[:]}
 	case len(q.Checkpoint) > 0:
 		p.take(q.Checkpoint)
@@ -155,11 +171,8 @@ func (p *Publisher) entry(index uint64) (entry []byte, err error) {
 
 // cosign checks a checkpoint against the stored bytes and signs it.
 func (p *Publisher) cosign(c proof.Checkpoint) ([]byte, error) {
-	p.mu.Lock()
-	fork := p.fork
-	p.mu.Unlock()
-	if fork {
-		return nil, errors.New("publish: the history is contradicted: this validator cosigns nothing")
+	if p.contradicted() {
+		return nil, errContradictedHere
 	}
 	if err := p.known(); err != nil {
 		return nil, err
@@ -305,13 +318,27 @@ func (p *Publisher) cosignatureOf(ctx context.Context, c proof.Checkpoint, v tx.
 	return s.Line, nil
 }
 
-// tell gives a published checkpoint to the other validators, who serve it too.
+// tell gives a published checkpoint to the other validators, who serve it too. Where
+// nothing happens, the next one may be as far away as the heartbeat: who cannot be
+// reached is told again.
 func (p *Publisher) tell(signed []byte, validators []tx.Validator) {
 	for _, v := range validators {
 		if v.Name != p.c.Name {
 			p.work.Go(func() {
-				if _, err := p.ask(p.ctx, v.Name, question{Checkpoint: signed}); err != nil {
+				for attempt := range tellings {
+					_, err := p.ask(p.ctx, v.Name, question{Checkpoint: signed})
+					if err == nil {
+						return
+					}
 					p.c.Logger.Debug("publish: tell a checkpoint", "to", v.Name, "error", err)
+					select {
+					case <-p.ctx.Done():
+						return
+					case <-time.After(p.c.Timing.Interval << attempt):
+					}
+					if _, newest := p.Newest(); !bytes.Equal(newest, signed) {
+						return // that one is told now
+					}
 				}
 			})
 		}

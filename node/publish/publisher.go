@@ -301,10 +301,7 @@ func (p *Publisher) due(v *state.View) (c proof.Checkpoint, due bool, err error)
 
 // round publishes one checkpoint if it is due: the leader's part.
 func (p *Publisher) round() error {
-	p.mu.Lock()
-	fork := p.fork
-	p.mu.Unlock()
-	if fork || p.c.OriginKey == nil {
+	if p.contradicted() || p.c.OriginKey == nil {
 		return nil
 	}
 	v, err := p.c.Ledger().View()
