@@ -44,9 +44,9 @@ func usage(err error) error { return exitError{exitUsage, err} }
 var grpcPrefix = regexp.MustCompile(`rpc error: code = \w+ desc = `)
 
 // message is the error for people: errors that were joined stand in one line, and the
-// same one only once.
+// same one only once, and what does not show is escaped.
 func message(err error) string {
-	return strings.TrimRight(grpcPrefix.ReplaceAllString(oneLine(err), ""), "\n")
+	return visible(strings.TrimRight(grpcPrefix.ReplaceAllString(oneLine(err), ""), "\n"))
 }
 
 // oneLine is an error's text with each errors.Join within it on one line. Lines that an
@@ -114,9 +114,13 @@ func Run(args []string, in io.Reader, out, errOut io.Writer) int {
 	root := newRoot(&started)
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	show := &escaping{to: out}
+	root.SetOut(show)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	if unsaid := show.end(); err == nil {
+		err = unsaid
+	}
 	if err == nil {
 		return exitDone
 	}

@@ -178,7 +178,8 @@ func writeReport(path string, r record, script bool) error {
 		e.SetIndent("", "  ")
 		err = e.Encode(r)
 	case ".txt":
-		err = r.print(&b, false)
+		text := &escaping{to: &b}
+		err = errors.Join(r.print(text, false), text.end())
 	default:
 		err = reportTemplate.Execute(&b, newReportPage(r, script))
 	}
