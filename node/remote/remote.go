@@ -82,16 +82,18 @@ func (l *Log) get(ctx context.Context, path string) (b []byte, again bool, err e
 			return nil, false, err
 		}
 	}
+	// In our words: those of the server may be anything.
+	answer := strings.TrimSpace(fmt.Sprint(got.StatusCode, " ", http.StatusText(got.StatusCode)))
 	switch {
 	case got.StatusCode == http.StatusNotFound && path == proof.CheckpointPath:
-		return nil, false, fmt.Errorf("remote: there is no log at %s, or it has no checkpoint yet (%s): %w", l.URL, got.Status, fs.ErrNotExist)
+		return nil, false, fmt.Errorf("remote: there is no log at %s, or it has no checkpoint yet (%s): %w", l.URL, answer, fs.ErrNotExist)
 	case got.StatusCode == http.StatusNotFound:
-		return nil, false, fmt.Errorf("remote: %s answers %s for %s: %w", l.URL, got.Status, path, fs.ErrNotExist)
+		return nil, false, fmt.Errorf("remote: %s answers %s for %s: %w", l.URL, answer, path, fs.ErrNotExist)
 	case got.StatusCode == http.StatusUnauthorized:
 		// A node that has dropped entries sends to an archive, which may be another's.
-		return nil, false, fmt.Errorf("remote: %s answers %s: %w: for a node give --archive-token-file, else give --token-file", got.Request.URL, got.Status, ErrUnauthorized)
+		return nil, false, fmt.Errorf("remote: %s answers %s: %w: for a node give --archive-token-file, else give --token-file", got.Request.URL, answer, ErrUnauthorized)
 	case got.StatusCode != http.StatusOK:
-		return nil, got.StatusCode >= 500, fmt.Errorf("remote: %s answers %s for %s", l.URL, got.Status, path)
+		return nil, got.StatusCode >= 500, fmt.Errorf("remote: %s answers %s for %s", l.URL, answer, path)
 	}
 	if b, err = io.ReadAll(io.LimitReader(got.Body, MaxFileBytes+1)); err != nil {
 		return nil, !os.IsTimeout(err), fmt.Errorf("remote: fetch %s of %s: %w", path, l.URL, err)

@@ -173,3 +173,25 @@ func TestLost(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 }
+
+// TestWordsOfAServer: what stands beside the number of an answer is not repeated.
+func TestWordsOfAServer(t *testing.T) {
+	for code, want := range map[string]string{"403": "403 Forbidden", "404": "404 Not Found", "401": "401 Unauthorized", "999": "999 for"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, err = io.WriteString(conn, "HTTP/1.1 "+code+" \x1b[31mPASSED\r\nContent-Length: 0\r\n\r\n")
+			if err = errors.Join(err, conn.Close()); err != nil {
+				t.Error(err)
+			}
+		}))
+		_, _, err := (&Log{URL: server.URL, Client: server.Client()}).get(t.Context(), "tile/0/000")
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "PASSED") {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
