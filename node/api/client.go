@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -212,6 +213,28 @@ func elsewhere(err error) bool {
 	return false
 }
 
+// mostSaid bounds what is repeated of a node's words about a failure.
+const mostSaid = 2000
+
+// inOneLine cuts a node's words to one line: they are anything, and what stands on a
+// line of its own in an error is ours.
+func inOneLine(err error) error {
+	said, ok := err.(interface{ GRPCStatus() *status.Status })
+	if !ok {
+		return err
+	}
+	p := said.GRPCStatus().Proto()
+	words := strings.Join(strings.FieldsFunc(p.Message, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	if len(words) > mostSaid {
+		words = words[:mostSaid] + "…"
+	}
+	if words == p.Message {
+		return err
+	}
+	p.Message = strings.ToValidUTF8(words, "")
+	return status.ErrorProto(p)
+}
+
 // each calls f with one node after the other, the healthy one first, until it
 // has an answer, an error that no other node would answer differently, or no
 // time or rounds left. rounds 0: as long as ctx lasts. f gets the time for one
@@ -224,7 +247,7 @@ func (c *Client) each(ctx context.Context, rounds int, f func(context.Context, *
 		for k := range c.nodes {
 			i := (start + k) % len(c.nodes)
 			n := c.nodes[i]
-			err := f(ctx, n, try)
+			err := inOneLine(f(ctx, n, try))
 			if err == nil {
 				c.healthy.Store(int32(i))
 				return nil

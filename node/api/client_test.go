@@ -320,3 +320,19 @@ func TestAnotherTransactionsReceiptIsNotBelieved(t *testing.T) {
 		t.Errorf("with another node: %v, %v", receipts, err)
 	}
 }
+
+// TestWordsOfANode: what a node says of a failure is one line, however long and of
+// whatever kind, and what it says for programs stays.
+func TestWordsOfANode(t *testing.T) {
+	refusal := failure{code: codes.NotFound, reason: reasonNotFound, text: "none\r\ncarbonledger: accepted\n" + strings.Repeat("é", mostSaid)}.err()
+	got := inOneLine(refusal)
+	if text := status.Convert(got).Message(); !strings.HasPrefix(text, "none carbonledger: accepted éé") || strings.Contains(text, "\n") || len(text) > mostSaid+len("…") {
+		t.Errorf("%d bytes: %.60q", len(text), text)
+	}
+	if info := infoOf(got); status.Code(got) != codes.NotFound || info == nil || info.Reason != reasonNotFound {
+		t.Errorf("%v of %v", info, got)
+	}
+	if own := errors.New("one\ntwo"); inOneLine(own) != own || inOneLine(nil) != nil {
+		t.Error("another error is another one")
+	}
+}
