@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,9 @@ const (
 	entryWithdrawn = "withdrawn"
 )
 
+// maxLineBytes bounds a line: the name of a file is the longest part.
+const maxLineBytes = 1 << 20
+
 // journal remembers over crashes which transactions were sent and which have
 // a receipt. What has one is not sent again; what has none is, which is safe.
 type journal struct {
@@ -62,35 +66,58 @@ func (j *journal) load() error {
 	if err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("another program works with it: wait for its end (%w)", err)
 	}
-	content, err := io.ReadAll(j.file)
-	if err != nil {
-		return err
-	}
-	whole := bytes.LastIndexByte(content, '\n') + 1
-	for i, line := range strings.SplitAfter(string(content[:whole]), "\n") {
-		if line == "" {
-			continue
+	lines, whole := bufio.NewReaderSize(j.file, maxLineBytes), int64(0)
+	for n := 1; ; n++ {
+		line, err := lines.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			if err := j.mend(whole, string(line)); err != nil {
+				return err
+			}
+			break
 		}
-		var e journalEntry
-		d := json.NewDecoder(strings.NewReader(line))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&e); err != nil {
-			return fmt.Errorf("line %d is damaged: %w", i+1, err)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return fmt.Errorf("line %d is longer than any entry of a journal: name the journal, or a new file", n)
 		}
-		if _, err := tx.ParseID(e.ID); err != nil || e.State != entrySent && e.State != entryReceipt && e.State != entryWithdrawn {
-			return fmt.Errorf("line %d is no entry of a journal", i+1)
+		if err == nil {
+			err = j.read(string(line))
 		}
-		j.note(e)
-	}
-	// The crash that tore the last line came before its sync: nothing was done
-	// that relied on it.
-	if whole < len(content) {
-		if err := j.file.Truncate(int64(whole)); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("line %d %w", n, err)
 		}
+		whole += int64(len(line))
 	}
 	// The name of a new journal must be on disk before anything is sent.
 	return durable.SyncDirectory(filepath.Dir(j.file.Name()))
+}
+
+// read notes a line.
+func (j *journal) read(line string) error {
+	var e journalEntry
+	d := json.NewDecoder(strings.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return fmt.Errorf("is damaged: %w", err)
+	}
+	if _, err := tx.ParseID(e.ID); err != nil || e.State != entrySent && e.State != entryReceipt && e.State != entryWithdrawn {
+		return errors.New("is no entry of a journal")
+	}
+	j.note(e)
+	return nil
+}
+
+// entryBegins is how every entry does.
+const entryBegins = `{"state":"`
+
+// mend cuts off a torn last line. The crash that tore it came before its sync: nothing
+// was done that relied on it. A file that was named by mistake stays as it is.
+func (j *journal) mend(whole int64, torn string) error {
+	if torn == "" {
+		return nil
+	}
+	if whole == 0 && !strings.HasPrefix(torn, entryBegins) && !strings.HasPrefix(entryBegins, torn) {
+		return errors.New("this is no journal: name one, or a new file")
+	}
+	return j.file.Truncate(whole)
 }
 
 func (j *journal) note(e journalEntry) {

@@ -120,3 +120,29 @@ func TestJournalRefuses(t *testing.T) {
 		t.Error("a journal in a directory that does not exist")
 	}
 }
+
+// TestNoJournal: a file that was named by mistake stays as it is, and one without an
+// end costs no memory.
+func TestNoJournal(t *testing.T) {
+	for _, mine := range []string{"a note without a newline", "{\"mine\":1}", "\x00\x01\x02", "first\nsecond"} {
+		path := textFile(t, mine)
+		j, err := openJournal(path)
+		if err == nil {
+			err = j.Close()
+			t.Errorf("%q is a journal (%v)", mine, err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != mine {
+			t.Errorf("%q became %q, %v", mine, b, err)
+		}
+	}
+	path := textFile(t, "")
+	if err := os.Truncate(path, 1<<40); err != nil {
+		t.Skip(err) // a file system without holes
+	}
+	if _, err := openJournal(path); err == nil || !strings.Contains(err.Error(), "longer than any entry") {
+		t.Errorf("a terabyte of nothing: %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 1<<40 {
+		t.Errorf("it is %v, %v", info, err)
+	}
+}
