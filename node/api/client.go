@@ -321,12 +321,13 @@ func (c *Client) Submit(ctx context.Context, raws [][]byte) ([]tx.Receipt, error
 		try, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		var reached peer.Peer
+		var began metadata.MD // of an answer: whatever it is, the node went to work
 		var err error
-		out, err = n.ledger.Submit(try, in, grpc.Peer(&reached))
+		out, err = n.ledger.Submit(try, in, grpc.Peer(&reached), grpc.Header(&began))
 		if err == nil {
 			err = c.fits(raws, out.Receipts)
 		}
-		unknown = unknown || err != nil && reached.Addr != nil && mayHaveActed(err)
+		unknown = unknown || err != nil && reached.Addr != nil && (mayHaveActed(err) || len(began) > 0)
 		return err
 	})
 	switch {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -334,5 +335,28 @@ func TestWordsOfANode(t *testing.T) {
 	}
 	if own := errors.New("one\ntwo"); inOneLine(own) != own || inOneLine(nil) != nil {
 		t.Error("another error is another one")
+	}
+}
+
+// TestAnAnswerThatIsTooLong: the client cannot read it, and the node had the
+// transaction.
+func TestAnAnswerThatIsTooLong(t *testing.T) {
+	s := newSolo(t, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		in := &SubmitRequest{}
+		if err := stream.RecvMsg(in); err != nil {
+			return err
+		}
+		return stream.SendMsg(&GetProofResponse{Record: make([]byte, maxAnswerBytes)})
+	}))
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
+	_, err = as(t, s, "", l.Addr().String()).Submit(t.Context(), [][]byte{s.sign(t, "bank", "r", deposit("e00", 1))})
+	if !errors.Is(err, ErrUnknownOutcome) || status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("the outcome is %v", err)
 	}
 }
