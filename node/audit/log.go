@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"carbonledger/node/remote"
@@ -37,8 +38,16 @@ func (d Directory) Get(_ context.Context, path string) ([]byte, error) {
 	return b, err
 }
 
-// readFile reads a file of a log, and no other one to its end.
+// readFile reads a file of a log, and no other one to its end. It opens no pipe, at
+// which a program waits for ever, and which may be in a copy from elsewhere.
 func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		return nil, fmt.Errorf("audit: %s is a pipe and no file: make the copy of the log anew", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
 	b, err := limited.ReadFile(path, remote.MaxFileBytes)
 	if errors.Is(err, limited.ErrTooLong) {
 		return nil, fmt.Errorf("audit: %s is longer than any file of a log", path)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -310,4 +311,30 @@ func TestEndlessFiles(t *testing.T) {
 	endless(filepath.Join(copied, proof.TilesOf(0, uint64(len(h.entries)))[0].Path()))
 	_, err = audit.Run(t.Context(), []audit.Log{h}, o)
 	refused("a bundle of a copy", err)
+}
+
+// TestPipes: an audit of a copy from elsewhere does not wait at a pipe in it.
+func TestPipes(t *testing.T) {
+	copied := t.TempDir()
+	h := honest(t)
+	o := audit.Options{Founding: h.f, Policy: policy(t), Save: copied, Patience: time.Millisecond}
+	_, err := audit.Run(t.Context(), []audit.Log{h}, o)
+	must(t, err)
+	for _, name := range []string{proof.TilesOf(0, uint64(len(h.entries)))[0].Path(), proof.CheckpointPath} {
+		path := filepath.Join(copied, filepath.FromSlash(name))
+		must(t, os.Remove(path), syscall.Mkfifo(path, 0o600))
+		ended := make(chan error, 1)
+		go func() {
+			_, err := audit.Run(t.Context(), []audit.Log{audit.Directory(copied)}, audit.Options{Founding: h.f, Policy: o.Policy, Patience: time.Millisecond})
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), path+" is a pipe") {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: it waits", name)
+		}
+	}
 }
