@@ -127,7 +127,7 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	client := &http.Client{Transport: transport, Timeout: g.timeout}
+	client := &http.Client{Transport: transport, Timeout: g.timeout, CheckRedirect: staysSecret}
 	for _, s := range args {
 		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
 			all = append(all, &remote.Log{URL: s, Token: token, Client: client})

@@ -24,6 +24,18 @@ func copyOfLog(name string) error {
 	return nil
 }
 
+// staysSecret follows a redirect as net/http does, but from https:// to no http://: the
+// token goes along on the same host, and would be there for everybody to read.
+func staysSecret(next *http.Request, before []*http.Request) error {
+	if next.URL.Scheme != "https" && before[0].URL.Scheme == "https" {
+		return fmt.Errorf("%s sends to %s, which is not https://: nothing is read there", before[0].URL.Redacted(), next.URL.Redacted())
+	}
+	if len(before) >= 10 {
+		return fmt.Errorf("%s sends on and on", before[0].URL.Redacted())
+	}
+	return nil
+}
+
 // logTransport is how logs are read from servers.
 func logTransport() *http.Transport {
 	// net/http writes there what a server sends unasked, which the error says as well.

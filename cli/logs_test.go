@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -36,4 +37,23 @@ func TestLogOfAPI(t *testing.T) {
 	if r := run(audit...); strings.Count(r.err, "\n") != 1 {
 		t.Errorf("more than one line: %q", r.err)
 	}
+}
+
+// TestRedirects: a token that was sent by TLS is sent nowhere without it, and a server
+// that sends in a circle is named.
+func TestRedirects(t *testing.T) {
+	open := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked, with the token %q", r.URL, r.Header.Get("Authorization"))
+	}))
+	defer open.Close()
+	to := open.URL
+	secret := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, to+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer secret.Close()
+	ca := textFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secret.Certificate().Raw})))
+	get := []string{"receipt", "get", "1", "--log", secret.URL, "--ca", ca, "--token-file", textFile(t, "good\n")}
+	mustFail(t, exitFailed, "which is not https://", get...)
+	to = secret.URL
+	mustFail(t, exitFailed, secret.URL+"/checkpoint sends on and on", get...)
 }
