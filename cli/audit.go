@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -117,7 +118,7 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 	}
 	transport := logTransport()
 	if g.ca != "" {
-		pem, err := readAtMost(g.ca, limited.MaxSettingsBytes)
+		pem, err := limited.ReadFile(g.ca, limited.MaxSettingsBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -130,6 +131,9 @@ func (a *auditing) logs(g *globals, args []string) (all []audit.Log, err error) 
 	client := &http.Client{Transport: transport, Timeout: g.timeout, CheckRedirect: staysSecret}
 	for _, s := range args {
 		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+			if u, err := url.Parse(s); err == nil && u.User != nil { // a password, which reports would show
+				return nil, usage(fmt.Errorf("%s names a user: a log asks for a token, give --token-file", u.Redacted()))
+			}
 			all = append(all, &remote.Log{URL: s, Token: token, Client: client})
 			continue
 		}

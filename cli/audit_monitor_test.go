@@ -233,7 +233,7 @@ func TestAuditTimes(t *testing.T) {
 	for _, timeout := range []string{"-1s", "0s"} {
 		mustFail(t, exitUsage, "give a time above 0", append(words, "--timeout", timeout)...)
 	}
-	mustFail(t, exitUsage, "/dev/zero has more than", append(words, "--ca", "/dev/zero")...)
+	mustFail(t, exitFailed, "/dev/zero has more than", append(words, "--ca", "/dev/zero")...)
 }
 
 // TestReportOfDifference: what the report says of size and height is before the

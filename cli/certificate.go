@@ -41,16 +41,16 @@ and signatures are compared with the transactions too.`,
 				return err
 			}
 			var c certificateSources
-			if c.receipt, err = readAtMost(args[0], proof.MaxReceiptBytes); err != nil {
+			if c.receipt, err = limited.ReadFile(args[0], proof.MaxReceiptBytes); err != nil {
 				return err
 			}
 			if leaf != "" {
-				if c.leaf, err = readAtMost(leaf, tx.MaxRecordBytes); err != nil {
+				if c.leaf, err = limited.ReadFile(leaf, tx.MaxRecordBytes); err != nil {
 					return err
 				}
 			}
 			for _, path := range applications {
-				a, err := readAtMost(path, proof.MaxReceiptBytes)
+				a, err := limited.ReadFile(path, proof.MaxReceiptBytes)
 				if err != nil {
 					return err
 				}
@@ -90,24 +90,15 @@ and signatures are compared with the transactions too.`,
 
 // readPolicy reads the policy of a log.
 func readPolicy(path string) (*proof.Policy, error) {
-	text, err := readAtMost(path, proof.MaxPolicyBytes)
+	text, err := limited.ReadFile(path, proof.MaxPolicyBytes)
 	if err != nil {
 		return nil, err
 	}
 	p, err := proof.ParsePolicy(string(text))
 	if err != nil {
-		return nil, usage(fmt.Errorf("%s: %w", path, err))
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
-}
-
-// readAtMost reads a file that an argument names.
-func readAtMost(path string, limit int64) ([]byte, error) {
-	b, err := limited.ReadFile(path, limit)
-	if err != nil {
-		return nil, usage(err)
-	}
-	return b, nil
 }
 
 func printCertificate(to io.Writer, path string, c *certificate, asJSON bool) error {

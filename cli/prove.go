@@ -9,6 +9,7 @@ import (
 	"carbonledger/node/api"
 	"carbonledger/tx"
 	"carbonledger/tx/durable"
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -85,7 +86,7 @@ func newProveVerifyCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := readAtMost(args[0], proof.MaxStateReceiptBytes)
+			b, err := limited.ReadFile(args[0], proof.MaxStateReceiptBytes)
 			if err != nil {
 				return err
 			}
@@ -320,7 +321,7 @@ Exit code 1 with the first entry that is wrong.`,
 			if err != nil {
 				return err
 			}
-			b, err := readAtMost(args[0], proof.MaxStatementFileBytes)
+			b, err := limited.ReadFile(args[0], proof.MaxStatementFileBytes)
 			if err != nil {
 				return err
 			}

@@ -269,9 +269,10 @@ func TestAudit(t *testing.T) {
 	mustFail(t, exitUsage, "give --genesis", "audit", copied, "--policy", filepath.Join(s.dir, "policy.txt"))
 	mustFail(t, exitFailed, "there is no such directory", "audit", copied+"2", "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
 	mustFail(t, exitUsage, "is no directory", "audit", s.genesis, "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
+	mustFail(t, exitUsage, "http://bob:xxxxx@127.0.0.1:1 names a user", "audit", "http://bob:secret@127.0.0.1:1", "--genesis", s.genesis, "--policy", filepath.Join(s.dir, "policy.txt"))
 	mustFail(t, exitUsage, "give --dir", append(audit, "--follow", "1s")...)
 	mustFail(t, exitUsage, "use csv, parquet", append(audit, "--export", tables, "--export-format", "xls")...)
-	mustFail(t, exitUsage, "the policy's line", append(audit, "--policy", s.genesis)...)
+	mustFail(t, exitFailed, "the policy's line", append(audit, "--policy", s.genesis)...)
 
 	// One flipped byte of one entry.
 	bundle, err := filepath.Glob(filepath.Join(copied, "tile", "entries", "*", "*"))

@@ -12,6 +12,7 @@ import (
 	"carbonledger/node/audit"
 	"carbonledger/tx"
 	"carbonledger/tx/durable"
+	"carbonledger/tx/limited"
 	"carbonledger/tx/proof"
 
 	"github.com/spf13/cobra"
@@ -157,14 +158,14 @@ that is wrong.`,
 // text must be what follows from that. The first record is the receipt's, those of
 // a certificate's applications follow.
 func verifyFile(path, leaf string, p *proof.Policy) (uint64, []*proof.Proven, error) {
-	file, err := readAtMost(path, maxCertificateBytes)
+	file, err := limited.ReadFile(path, maxCertificateBytes)
 	if err != nil {
 		return 0, nil, err
 	}
 	if bytes.HasPrefix(file, []byte("<!DOCTYPE html>")) {
 		var record []byte
 		if leaf != "" {
-			if record, err = readAtMost(leaf, tx.MaxRecordBytes); err != nil {
+			if record, err = limited.ReadFile(leaf, tx.MaxRecordBytes); err != nil {
 				return 0, nil, err
 			}
 		}
@@ -184,7 +185,7 @@ func verifyFile(path, leaf string, p *proof.Policy) (uint64, []*proof.Proven, er
 
 // readReceipt reads a receipt's file, and its record from another one if named.
 func readReceipt(path, leaf string) (*proof.Receipt, error) {
-	b, err := readAtMost(path, proof.MaxReceiptBytes)
+	b, err := limited.ReadFile(path, proof.MaxReceiptBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +194,7 @@ func readReceipt(path, leaf string) (*proof.Receipt, error) {
 		return nil, isNo("receipt", path, err)
 	}
 	if leaf != "" {
-		if r.Record, err = readAtMost(leaf, tx.MaxRecordBytes); err != nil {
+		if r.Record, err = limited.ReadFile(leaf, tx.MaxRecordBytes); err != nil {
 			return nil, err
 		}
 	}

@@ -76,7 +76,10 @@ func (s *signing) submit(ctx context.Context, cmd *cobra.Command, c *api.Client,
 func (g *globals) unknown(err error, files []string, flags ...string) error {
 	command := append([]string{"carbonledger", "submit"}, g.connectionFlags()...)
 	command = append(append(command, flags...), files...)
-	return exitError{exitUnknown, fmt.Errorf("the outcome is unknown: %w\nTo learn it, send the same bytes again, which is always safe:\n  %s", err, shellLine(command))}
+	if !errors.Is(err, api.ErrUnknownOutcome) {
+		err = fmt.Errorf("%w (%w)", api.ErrUnknownOutcome, err)
+	}
+	return exitError{exitUnknown, fmt.Errorf("%w; that is always safe:\n  %s", err, shellLine(command))}
 }
 
 // connectionFlags name the nodes again.

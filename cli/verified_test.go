@@ -19,7 +19,7 @@ func TestWhatIsVerified(t *testing.T) {
 	founding := textFile(t, string(l.receipt(0)))
 	for command, what := range map[string]string{"receipt": "receipt", "prove": "state proof", "statement": "statement"} {
 		mustFail(t, exitFailed, policy+" is no "+what, command, "verify", policy, "--policy", policy)
-		mustFail(t, exitUsage, "has more than", command, "verify", "/dev/zero", "--policy", policy)
+		mustFail(t, exitFailed, "has more than", command, "verify", "/dev/zero", "--policy", policy)
 	}
 	mustFail(t, exitFailed, founding+" is no statement", "statement", "verify", founding, "--policy", policy)
 	mustFail(t, exitFailed, founding+`: proof: the checkpoint is of another network: of the log "`+l.origin+`", the policy is of "elsewhere.example/chain"`,
