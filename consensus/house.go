@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"carbonledger/state"
 	"carbonledger/tx"
 
 	"github.com/hashicorp/raft"
@@ -260,20 +261,24 @@ func (n *Node) diskFull() error {
 }
 
 // reloadValidators reads the list from the ledger, and tells the network and
-// the reporters where it changed.
+// the reporters where it changed. A list that changed goes to the disk.
 func (n *Node) reloadValidators() {
 	list, err := n.listedValidators()
 	if err != nil {
 		n.fail(fmt.Errorf("consensus: read the validators: %w", err))
 		return
 	}
-	if old := n.validators.Load(); old != nil && slices.EqualFunc(*old, list, func(a, b tx.Validator) bool { return a.Equal(&b) }) {
+	old := n.validators.Load()
+	if old != nil && slices.EqualFunc(*old, list, func(a, b tx.Validator) bool { return a.Equal(&b) }) {
 		return
 	}
 	n.listing.Lock()
 	n.validators.Store(&list)
 	n.tellValidators()
 	n.listing.Unlock()
+	if old != nil {
+		n.run(func(context.Context) { n.keepValidators() })
+	}
 	keep := map[string]bool{}
 	for _, v := range list {
 		keep[v.Name] = true
@@ -289,6 +294,15 @@ func (n *Node) reloadValidators() {
 			cancel()
 			delete(n.reporting, name)
 		}
+	}
+}
+
+// keepValidators puts the state with a new list on the disk, beside the blocks that
+// follow. Raft's log would replay it, but only once a leader is heard: a node that
+// came back with the list of weeks ago might know none of those who could lead.
+func (n *Node) keepValidators() {
+	if err := n.Ledger().Flush(); err != nil && !errors.Is(err, state.ErrClosed) {
+		n.fail(fmt.Errorf("consensus: keep the list of validators: %w", err))
 	}
 }
 

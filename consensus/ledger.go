@@ -41,7 +41,8 @@ func openStores(c *Config, fail func(error)) (*stores, error) {
 			FS: c.FS, OnFailure: fail, CheckConservation: c.CheckConservation,
 		})
 	}
-	if err := s.fs.MkdirAll(s.dir, 0o700); err != nil {
+	// Its name is on the disk as well: else a crash would take all that was flushed.
+	if err := errors.Join(s.fs.MkdirAll(s.dir, 0o700), syncDir(s.fs, s.fs.PathDir(s.dir))); err != nil {
 		return nil, fmt.Errorf("consensus: make %s: %w", s.dir, err)
 	}
 	generation, err := s.readCurrent()
