@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -80,7 +81,9 @@ func (n *Node) acquaint(ctx context.Context) {
 	}
 	begun := n.run(func(ctx context.Context) {
 		defer n.acquainting.Store(false)
-		if found := n.askAround(ctx); len(found) > 0 {
+		found, outdated := n.askAround(ctx)
+		n.outdated.Store(&outdated)
+		if len(found) > 0 {
 			n.setIntroduced(found)
 		}
 	})
@@ -95,9 +98,27 @@ func (n *Node) hears() bool {
 	return r != nil && (r.State() == raft.Leader || time.Since(r.LastContact()) <= 2*n.cfg.Timing.Lease)
 }
 
+// whoLeft is what to add while this node waits for voters: one that is new knows
+// those of genesis, who may have left for good.
+func (n *Node) whoLeft() string {
+	if n.isVoter() || len(n.introduced()) > 0 {
+		return ""
+	}
+	return "; where validators have left the network, start with --introduce (see \"carbonledger introduction\")"
+}
+
+// whoLeads is what to add where no leader is heard: too few know better who could be.
+func (n *Node) whoLeads() string {
+	if p := n.outdated.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
 // askAround returns the validators that a majority of the voters lists alike and
-// this node's ledger, at a lower height, does not.
-func (n *Node) askAround(ctx context.Context) (found []tx.Validator) {
+// this node's ledger, at a lower height, does not; and what an operator must hear
+// where such are listed, but by too few.
+func (n *Node) askAround(ctx context.Context) (found []tx.Validator, outdated string) {
 	voters, own := n.voters(), n.Ledger().Head().Height
 	answers := make(chan answer, len(voters))
 	for _, v := range voters {
@@ -130,10 +151,18 @@ func (n *Node) askAround(ctx context.Context) (found []tx.Validator) {
 	listed := n.Validators()
 	for _, o := range votes {
 		known := slices.ContainsFunc(listed, func(w tx.Validator) bool { return w.Equal(&o.validator) })
-		if !known && o.count > len(voters)/2 {
+		switch {
+		case known:
+		case o.count > len(voters)/2:
 			n.cfg.Logger.Info("consensus: introduced", "validator", o.validator.Name, "by", o.count, "of", len(voters))
 			found = append(found, o.validator)
+		default:
+			outdated = fmt.Sprintf("; %s has been admitted, say %d of the %d voters that are known here, too few to be believed: "+
+				"stop this node and start it with --introduce (see \"carbonledger introduction\")", o.validator.Name, o.count, len(voters))
 		}
 	}
-	return found
+	if len(found) > 0 {
+		return found, ""
+	}
+	return nil, outdated
 }

@@ -245,7 +245,7 @@ func (n *Node) recall(ctx context.Context) error {
 		if len(answered) >= need {
 			return nil
 		}
-		n.setProblem(fmt.Sprintf("waits for %d more validators before it takes part: %s", need-len(answered), last))
+		n.setProblem(fmt.Sprintf("waits for %d more validators before it takes part: %s%s", need-len(answered), last, n.whoLeft()))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -41,9 +41,11 @@ type Node struct {
 	strangers   atomic.Pointer[[]tx.Validator]
 	listing     sync.Mutex
 	acquainting atomic.Bool
-	problem     atomic.Pointer[string]
-	disk        atomic.Pointer[error]
-	unfit       atomic.Pointer[string]
+	// outdated says that the list here is old, where too few say so; empty else.
+	outdated atomic.Pointer[string]
+	problem  atomic.Pointer[string]
+	disk     atomic.Pointer[error]
+	unfit    atomic.Pointer[string]
 	// snapshotting: one snapshot is enough at a time.
 	snapshotting atomic.Bool
 	// keptLog is the size of the log when it was last cut.

@@ -93,9 +93,9 @@ func (n *Node) trouble(s Status, up map[string]bool) string {
 	}
 	switch full := n.diskFull(); {
 	case alive <= len(voters)/2:
-		return fmt.Sprintf("no quorum: %d of %d voters are heard", alive, len(voters))
+		return fmt.Sprintf("no quorum: %d of %d voters are heard%s", alive, len(voters), n.whoLeads())
 	case s.Leader == "":
-		return "no leader is known"
+		return "no leader is known" + n.whoLeads()
 	case n.agreement.disputed != 0:
 		return fmt.Sprintf("replicas differ at height %d and no majority is known", n.agreement.disputed)
 	case full != nil:

@@ -279,6 +279,53 @@ func TestRemoveOneOfTwo(t *testing.T) {
 	})
 }
 
+// TestOutdatedList: one of three was away while another was replaced, and a new node
+// knows genesis alone: only one is left who could tell them who leads now. Both say
+// what helps, and it does.
+func TestOutdatedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(t, Options{Voters: 3, Entities: 1, ScriptClock: true})
+		c.must(c.Lead("n1"))
+		ministry := func(at, reference string, o tx.Operation) {
+			receipts, err := c.Submit(at, c.Sign("ministry", reference, o))
+			c.must(err)
+			if receipts[0].Reason != tx.Accepted {
+				t.Fatal(receipts[0].Rejection())
+			}
+		}
+		set := func(at, reference, name string, voter bool) tx.Validator {
+			v := c.Validator(name, "Wuhan", 1, voter)
+			ministry(at, reference, tx.Operation{Operation: &tx.Operation_SetValidator{SetValidator: &tx.SetValidator{Validator: v}}})
+			return v
+		}
+		c.Stop("n3")
+		set("n1", "admit-n4", "n4", false)
+		c.Add("n4", 1)
+		c.Start("n4")
+		c.Level(1)
+		introduced := []tx.Validator{c.Founding.Validators[1], set("n1", "promote-n4", "n4", true)}
+		c.Level(2)
+		c.must(c.Lead("n4"))
+		ministry("n4", "remove-n1", tx.Operation{Operation: &tx.Operation_RemoveValidator{RemoveValidator: &tx.RemoveValidator{Name: "n1"}}})
+		time.Sleep(5 * time.Second)
+		c.Stop("n1")
+		introduced = append(introduced, set("n4", "admit-n5", "n5", false))
+		c.Add("n5", 1)
+		c.must(c.Lead("n4"))
+		for _, name := range []string{"n5", "n3"} {
+			c.Start(name)
+			time.Sleep(20 * time.Second)
+			if s := c.Nodes[name].Status(); s.Serving || !strings.Contains(s.Problem, "--introduce") {
+				t.Errorf("%s says %q", name, s.Problem)
+			}
+			c.Stop(name)
+			c.Nodes[name].Introduced = introduced
+			c.Start(name)
+			c.Level(c.pay("n4", "with-"+name).Height, "n2", "n4", name)
+		}
+	})
+}
+
 // TestSnapshotsAreRare: what stays in the log behind a snapshot is no reason for
 // the next one.
 func TestSnapshotsAreRare(t *testing.T) {
