@@ -2,10 +2,12 @@ package publish
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 
 	"carbonledger/tx/durable"
@@ -42,7 +44,11 @@ func openSigner(path, origin, name string, key ed25519.PrivateKey) (*signer, err
 	case string(b) == freshSigner:
 		return s, nil
 	}
-	c, err := proof.ParseCheckpoint(string(b))
+	text, _, summed := strings.Cut(string(b), sumLine)
+	c, err := proof.ParseCheckpoint(text)
+	if err == nil && summed && signerText(c) != string(b) {
+		err = errors.New("its content does not fit its checksum")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("publish: the signer file %s is damaged: remove it, the peers tell what was cosigned: %w", path, err)
 	}
@@ -51,6 +57,17 @@ func openSigner(path, origin, name string, key ed25519.PrivateKey) (*signer, err
 	}
 	s.last = c
 	return s, nil
+}
+
+// sumLine begins the last line of a signer file: without a checksum a flipped bit
+// would pass for the signature of another history. Files of before have none.
+const sumLine = "sha256 "
+
+func signerText(c proof.Checkpoint) string {
+	if c.Size == 0 {
+		return freshSigner
+	}
+	return fmt.Sprintf("%s%s%x\n", c.Text(), sumLine, sha256.Sum256([]byte(c.Text())))
 }
 
 // told is what was cosigned last, false where that is not known.
@@ -79,7 +96,7 @@ func (s *signer) cosign(c proof.Checkpoint, unix uint64, check func(last proof.C
 	if c != s.last {
 		// On the disk before anybody sees the signature: a crash here forgets at
 		// most a signature that nobody has.
-		if err := durable.Replace(s.path, []byte(c.Text()), 0o600); err != nil {
+		if err := durable.Replace(s.path, []byte(signerText(c)), 0o600); err != nil {
 			return nil, fmt.Errorf("publish: the signer file: %w", err)
 		}
 		s.last = c
@@ -91,11 +108,7 @@ func (s *signer) cosign(c proof.Checkpoint, unix uint64, check func(last proof.C
 func (s *signer) recover(c proof.Checkpoint) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text := []byte(c.Text())
-	if c.Size == 0 {
-		text = []byte(freshSigner)
-	}
-	if err := durable.Replace(s.path, text, 0o600); err != nil {
+	if err := durable.Replace(s.path, []byte(signerText(c)), 0o600); err != nil {
 		return fmt.Errorf("publish: the signer file: %w", err)
 	}
 	s.last, s.lost = c, false

@@ -51,7 +51,7 @@ func TestSigner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b, err := os.ReadFile(path); err != nil || string(b) != c.Text() {
+		if b, err := os.ReadFile(path); err != nil || string(b) != signerText(c) {
 			t.Errorf("the file holds %q, %v", b, err)
 		}
 	}
