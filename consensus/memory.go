@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +47,15 @@ type memory struct {
 	// that it has entered.
 	own  seen
 	term uint64
+	// starts are the newest that the peers let take part, and those after it: the
+	// peers may have been told of each.
+	starts []start
+}
+
+// start is one of this data directory's.
+type start struct {
+	Boot uint64 `json:"boot"`
+	Run  uint64 `json:"run"`
 }
 
 // absent says that a stable store has no such key: raft.StableStore has a text
@@ -70,6 +80,9 @@ func newMemory(log Log) (*memory, error) {
 		return nil, err
 	}
 	if m.own.Run, err = randomUint64(); err != nil {
+		return nil, err
+	}
+	if err := m.begin(); err != nil {
 		return nil, err
 	}
 	m.term, err = storedTerm(log)
@@ -168,6 +181,47 @@ func countBoot(log Log) (uint64, error) {
 	return boot, nil
 }
 
+var startsKey = []byte("carbonledger/starts")
+
+// maxStarts are remembered at most: of one that nobody let take part more often than
+// that, the oldest count as before.
+const maxStarts = 256
+
+// begin adds this start to the directory's own, before a peer is told of it.
+func (m *memory) begin() error {
+	b, err := m.log.Get(startsKey)
+	if err != nil && !absent(err) {
+		return fmt.Errorf("consensus: read this directory's starts: %w", err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(b, &m.starts); err != nil {
+			return fmt.Errorf("consensus: read this directory's starts: %w", err)
+		}
+	}
+	if k := len(m.starts); k == 0 || m.starts[k-1].Boot+1 != m.own.Boot {
+		m.starts = nil // one was counted and not written down
+	}
+	m.starts = append(m.starts[max(0, len(m.starts)-maxStarts+1):], start{m.own.Boot, m.own.Run})
+	return m.keepStarts()
+}
+
+// admitted notes that the peers let this start take part: those before it are over.
+func (m *memory) admitted() error {
+	m.starts = m.starts[len(m.starts)-1:]
+	return m.keepStarts()
+}
+
+func (m *memory) keepStarts() error {
+	b, err := json.Marshal(m.starts)
+	if err == nil {
+		err = m.log.Set(startsKey, b)
+	}
+	if err != nil {
+		return fmt.Errorf("consensus: write this directory's starts: %w", err)
+	}
+	return nil
+}
+
 // storedTerm is the newest term of Raft that this node has entered.
 func storedTerm(log Log) (uint64, error) {
 	term, err := log.GetUint64(termKey)
@@ -178,10 +232,12 @@ func storedTerm(log Log) (uint64, error) {
 }
 
 // lost says in words what a voter has lost of what was seen of it; empty for
-// nothing. Its log ends at own's entry, and it has entered term.
-func (s seen) lost(own seen, term uint64) string {
+// nothing. Its log ends at own's entry, it has entered term, and starts are its own: a
+// copy that was started several times counts as far as the directory that it was made
+// of, but not by the same starts.
+func (s seen) lost(own seen, term uint64, starts []start) string {
 	switch {
-	case s.Boot > own.Boot || s.Boot == own.Boot && s.Run != own.Run:
+	case s.Boot > own.Boot || s.Boot >= starts[0].Boot && !slices.Contains(starts, start{s.Boot, s.Run}):
 		return fmt.Sprintf("has seen its start number %d, this is number %d: the data directory was rolled back or copied", s.Boot, own.Boot)
 	case own.before(s.Term, s.Index) && s.Office >= term:
 		return fmt.Sprintf("has seen it store entry %d of term %d, its log ends at entry %d of term %d", s.Index, s.Term, own.Index, own.Term)
@@ -237,13 +293,13 @@ func (n *Node) recall(ctx context.Context) error {
 				}
 				continue
 			}
-			if what := a.Seen.lost(own, entered); what != "" {
+			if what := a.Seen.lost(own, entered, n.memory.starts); what != "" {
 				return n.lostForGood(v.Name + " " + what)
 			}
 			answered[v.Name] = true
 		}
 		if len(answered) >= need {
-			return nil
+			return n.memory.admitted()
 		}
 		n.setProblem(fmt.Sprintf("waits for %d more validators before it takes part: %s%s", need-len(answered), last, n.whoLeft()))
 		select {

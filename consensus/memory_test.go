@@ -40,10 +40,53 @@ func TestLost(t *testing.T) {
 		{"cut off for a newer leader", entry(2, 9, 2, 4, 7), entry(2, 5, 2, 5, 8), 3, ""},
 		{"replaced for a newer leader", entry(2, 9, 2, 4, 7), entry(3, 6, 3, 5, 8), 3, ""},
 	} {
-		got := test.seen.lost(test.own, test.term)
+		got := test.seen.lost(test.own, test.term, []start{{test.own.Boot, test.own.Run}})
 		if test.want == "" && got != "" || !strings.Contains(got, test.want) {
 			t.Errorf("%s: lost %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+// TestStartsOfACopy: a copy of a data directory whose starts the peers did not let take
+// part at first counts further than the directory that it was made of, and is found out
+// all the same; the directory itself may start as often as it likes.
+func TestStartsOfACopy(t *testing.T) {
+	begun := func(fs vfs.FS, admitted bool) *memory {
+		t.Helper()
+		log := openLog(t, fs)
+		m, err := newMemory(log)
+		must(t, err)
+		if admitted {
+			must(t, m.admitted())
+		}
+		must(t, log.Close())
+		return m
+	}
+	for _, whole := range []bool{true, false} { // whether the copied start took part
+		original := vfs.NewCrashableMem()
+		begun(original, true)
+		begun(original, whole)
+		fork := original.CrashClone(vfs.CrashCloneCfg{})
+		told := begun(original, false).mine()
+		for _, fs := range []*vfs.MemFS{fork, original} {
+			for range 3 {
+				m := begun(fs, false)
+				if lost := told.lost(m.mine(), 0, m.starts); (lost != "") != (fs == fork) {
+					t.Errorf("start %d, a copy %v, whole %v: lost %q", m.mine().Boot, fs == fork, whole, lost)
+				}
+			}
+		}
+		begun(original, true)
+		if m := begun(original, false); len(m.starts) != 2 {
+			t.Errorf("after a start that took part: %v", m.starts)
+		}
+	}
+	fs := vfs.NewCrashableMem()
+	for range maxStarts + 5 {
+		begun(fs, false)
+	}
+	if m := begun(fs, false); len(m.starts) != maxStarts {
+		t.Errorf("%d starts are kept", len(m.starts))
 	}
 }
 
