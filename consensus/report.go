@@ -233,6 +233,9 @@ func (n *Node) dial(ctx context.Context, to, name string) (net.Conn, error) {
 func (n *Node) reportOver(ctx context.Context, conn net.Conn) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	// Nothing comes back but the end: a peer that stood still for long hangs up, and a
+	// write does not notice until the peer's window is full, a minute later.
+	n.run(func(context.Context) { _, _ = conn.Read(make([]byte, 1)); conn.Close() })
 	to, tick := json.NewEncoder(conn), time.NewTicker(n.cfg.Timing.Lease/4)
 	defer tick.Stop()
 	for {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"carbonledger/node/api"
 	"carbonledger/tx"
@@ -168,6 +169,40 @@ func TestSiteLost(t *testing.T) {
 	want := fmt.Sprintf(`"yuan":"%d.%02d"`, len(receipts)/100, len(receipts)%100)
 	sum.want(t, 0, want)
 	n.audit(n.nodes).want(t, 0, "passed")
+}
+
+// awaitPast waits until a moment is over: nobody says when a peer has given up.
+func awaitPast(moment time.Time) {
+	for time.Now().Before(moment) {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestPaused: the leader and another stand still for longer than the others listen, as
+// virtual machines do, and go on. Everybody hears everybody again at once.
+func TestPaused(t *testing.T) {
+	n := running(t, three())
+	leader := n.awaitLeader()
+	paused := []*validator{leader, n.others(leader)[0]}
+	n.signal(syscall.SIGSTOP, paused...)
+	awaitPast(time.Now().Add(5 * time.Second))
+	n.signal(syscall.SIGCONT, paused...)
+	since := time.Now()
+	n.does("bank", "deposit", "--to", "entity-1", "--yuan", "1")
+	for _, v := range n.nodes {
+		n.awaitStatus(v, "hears all", func(s *api.StatusResponse) bool {
+			heard := 0
+			for i := range s.Peers {
+				if s.Peers[i].Reachable {
+					heard++
+				}
+			}
+			return s.Serving && heard == len(n.nodes)-1
+		})
+	}
+	if took := time.Since(since); took > 20*time.Second {
+		t.Errorf("they heard each other after %v", took)
+	}
 }
 
 // fill commits blocks of so many deposits of one fen each.
