@@ -163,17 +163,14 @@ func (c *comparing) read(key, value []byte) (tx.ReplicaRecord, error) {
 // upTo is the newest version of a record up to a height, and the height of that. It
 // is good until the next call.
 func (c *comparing) upTo(key []byte, height uint64) (at uint64, value []byte, ok bool, err error) {
-	c.key = binary.BigEndian.AppendUint16(append(c.key[:0], localVersion), uint16(len(key)))
-	c.key = append(c.key, key...)
-	record := len(c.key)
-	c.key = binary.BigEndian.AppendUint64(c.key, height+1)
-	if !c.i.SeekLT(c.key) || !bytes.HasPrefix(c.i.Key(), c.key[:record]) {
+	c.key = versionKey(c.key[:0], key, height+1)
+	if !c.i.SeekLT(c.key) || !bytes.HasPrefix(c.i.Key(), c.key[:len(c.key)-8]) {
 		if err = c.i.Error(); err != nil {
 			err = fmt.Errorf("state: read the past of %x: %w", key, err)
 		}
 		return 0, nil, false, err
 	}
-	at = binary.BigEndian.Uint64(c.i.Key()[record:])
+	at = binary.BigEndian.Uint64(c.i.Key()[len(c.key)-8:])
 	if value, err = c.i.ValueAndErr(); err != nil {
 		err = fmt.Errorf("state: read the past of %x: %w", key, err)
 	}

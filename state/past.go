@@ -36,6 +36,12 @@ func putVersion(b *pebble.Batch, key string, height uint64, value []byte) error 
 	return d.Finish()
 }
 
+// versionKey is where the version of a record after a block is kept.
+func versionKey(b, key []byte, height uint64) []byte {
+	b = binary.BigEndian.AppendUint16(append(b, localVersion), uint16(len(key)))
+	return binary.BigEndian.AppendUint64(append(b, key...), height)
+}
+
 // versions finds what records were after a block.
 type versions struct {
 	i      *pebble.Iterator
@@ -56,11 +62,8 @@ func (v *versions) newest(key []byte) ([]byte, error) {
 	if !versioned(key[0]) {
 		panic(fmt.Sprintf("state: the past of %x is not kept", key))
 	}
-	v.key = binary.BigEndian.AppendUint16(append(v.key[:0], localVersion), uint16(len(key)))
-	v.key = append(v.key, key...)
-	record := len(v.key)
-	v.key = binary.BigEndian.AppendUint64(v.key, v.height+1)
-	if !v.i.SeekLT(v.key) || !bytes.HasPrefix(v.i.Key(), v.key[:record]) {
+	v.key = versionKey(v.key[:0], key, v.height+1)
+	if !v.i.SeekLT(v.key) || !bytes.HasPrefix(v.i.Key(), v.key[:len(v.key)-8]) {
 		return nil, v.i.Error()
 	}
 	return v.i.ValueAndErr()

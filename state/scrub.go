@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"sort"
 
 	"carbonledger/tx"
 	"carbonledger/tx/proof"
@@ -56,17 +58,27 @@ func (v *View) checkEnds(index uint64, r *tx.OutcomeRecord) error {
 	return nil
 }
 
-// checkStatements compares the entries of each statement with its head, which is state.
+// checkStatements compares the entries of each statement with its head, which is state,
+// and what they wrote with the versions that are kept for queries of the past.
 func (v *View) checkStatements() (err error) {
 	for party, value := range v.each([]byte{rangeStatement}, &err) {
 		size, head := decodeStatement(value)
 		var is proof.Hash
+		past := writtenBlock{v: v}
 		for after := uint64(0); after < size; {
 			s, err := v.Statement(string(party), after, statementPage)
 			if err != nil {
 				return err
 			}
 			is, after = proof.StatementHead(is, s.Entries...), after+uint64(len(s.Entries))
+			for i := range s.Entries {
+				if err := past.add(&s.Entries[i]); err != nil {
+					return err
+				}
+			}
+		}
+		if err := past.check(); err != nil {
+			return err
 		}
 		if is != head {
 			return fmt.Errorf("state: the entries of the statement of %s do not lead to its head", party)
@@ -77,6 +89,65 @@ func (v *View) checkStatements() (err error) {
 
 // statementPage is how many entries of a statement are read at once.
 const statementPage = 256
+
+// writtenBlock is what the entries of a statement wrote in one block, as it left it.
+type writtenBlock struct {
+	v            *View
+	height, size uint64 // of the log after it
+	puts         []proof.Put
+}
+
+// add takes the next entry of the statement; the block before is checked where it is of
+// a later one.
+func (w *writtenBlock) add(e *proof.StatementEntry) error {
+	if e.Index >= w.size {
+		if err := w.check(); err != nil {
+			return err
+		}
+		var failed error
+		w.height += 1 + uint64(sort.Search(int(w.v.at.height-w.height), func(i int) bool {
+			size, err := w.v.SizeAt(w.height + 1 + uint64(i))
+			failed = errors.Join(failed, err)
+			return err != nil || size > e.Index
+		}))
+		size, err := w.v.SizeAt(min(w.height, w.v.at.height))
+		if failed = errors.Join(failed, err); failed != nil {
+			return failed
+		}
+		w.size = size
+	}
+	puts, err := proof.DecodePuts(e.Puts)
+	if err != nil {
+		return fmt.Errorf("state: the entry of number %d in a statement: %w", e.Index, err)
+	}
+	for _, p := range puts {
+		if len(p.Key) == 0 || !versioned(p.Key[0]) {
+			continue
+		}
+		same := func(q proof.Put) bool { return bytes.Equal(q.Key, p.Key) }
+		if i := slices.IndexFunc(w.puts, same); i >= 0 {
+			w.puts[i] = p
+		} else {
+			w.puts = append(w.puts, p)
+		}
+	}
+	return nil
+}
+
+// check compares what was written with the versions of that height.
+func (w *writtenBlock) check() error {
+	for _, p := range w.puts {
+		version, err := w.v.get(versionKey(nil, p.Key, w.height))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(version, p.Value) {
+			return fmt.Errorf("state: the version of the record %x at height %d is not what was written there", p.Key, w.height)
+		}
+	}
+	w.puts = w.puts[:0]
+	return nil
+}
 
 // CheckState compares each record of the chosen ranges with its newest version, the
 // versions with the root of the newest epoch, which is in the log, and statements with

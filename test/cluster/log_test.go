@@ -286,6 +286,9 @@ func TestFlippedByte(t *testing.T) {
 		// Only the others' state shows it.
 		{"an account and its past", func(tx.ID) []byte { return []byte("\x02hunan") }, []string{"of 5 voters"}},
 		{"a balance", func(tx.ID) []byte { return []byte("\x07e0") }, []string{"differs from a majority", "is not the one that was written last"}},
+		{"a balance of the past", func(tx.ID) []byte {
+			return binary.BigEndian.AppendUint64([]byte("\x88\x00\x03\x07e0"), 1)
+		}, []string{"is not what was written there"}},
 		{"a receipt", func(id tx.ID) []byte { return append([]byte{0x05}, id[:]...) }, []string{"is not the one of its entry"}},
 		{"a reference", func(tx.ID) []byte { return []byte("\x04bank\x00p7") }, []string{"does not lead to its transaction"}},
 		{"an entry of a statement", func(tx.ID) []byte { return binary.BigEndian.AppendUint64([]byte("\x89e0\x00"), 7) }, []string{"the entries of the statement of e0 do not lead to its head"}},
@@ -298,8 +301,11 @@ func TestFlippedByte(t *testing.T) {
 				for i := range 300 {
 					raws = append(raws, l.Sign("bank", fmt.Sprint("p", i), deposit(1)))
 				}
-				receipts, err := l.Submit("n1", raws...)
+				first, err := l.Submit("n1", raws[0]) // a block of its own, the first
 				l.must(err)
+				receipts, err := l.Submit("n1", raws[1:]...)
+				l.must(err)
+				receipts = append(first, receipts...)
 				l.published(301, l.Names...)
 				l.must(l.Nodes["n5"].Ledger().Flush())
 				l.down("n5")

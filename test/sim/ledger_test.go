@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -78,6 +79,7 @@ func TestLedger(t *testing.T) {
 				*first, asked, block, fault, *first, *ledgerOperations, shrunk(t, *first, p.history, at, fault))
 		}
 	}
+	p.checkState()
 	t.Logf("seed %d: %d operations in %d blocks, %d %% accepted, up to %s, in %s", *first, asked, p.height, 100*accepted/asked, p.model.today(), time.Since(begin).Round(time.Second))
 	// What is rare comes in the default run, and in long ones.
 	whole := *ledgerOperations >= 20_000 && *first == 1 || *ledgerOperations >= 200_000
@@ -125,6 +127,15 @@ func newPlay(t testing.TB, seed uint64) *play {
 	p := &play{t: t, ledger: l, model: newModel(f, verifier), founded: f}
 	t.Cleanup(func() { p.must(l.Close()) })
 	return p
+}
+
+// checkState: what the ledger keeps of the past and beside its records fits them, as the
+// scrub finds.
+func (p *play) checkState() {
+	p.t.Helper()
+	v, err := p.ledger.View()
+	p.must(err)
+	p.must(errors.Join(v.CheckState(), v.Close()))
 }
 
 func (p *play) must(err error) {
