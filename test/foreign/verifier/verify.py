@@ -57,21 +57,29 @@ def transaction(raw, genesis):
     count["transactions"] += 1
     return sha(tag(b"tx") + t["body"]), body
 
-def record(raw, index, genesis):  # (4)
+def shape(raw, index):  # (4), what needs no genesis document
     need(len(raw) <= 65535, "an entry of more than 65,535 bytes")
-    e, body = decode("OutcomeRecord", raw), None
-    height, head, r = e["height"], e["head"], e["receipt"]
+    e = decode("OutcomeRecord", raw)
+    height, head, root, r = e["height"], e["head"], e["state_root"], e["receipt"]
     need(len(e["previous_hash"]) == 32 and bool(e["transaction"]) == (r is not None), "an entry without form")
-    need((height == 0) == (index == 0) and (index or raw == b"\x12\x20" + genesis), "the founding is by another genesis document")
+    need((height == 0) == (index == 0) and (index or len(raw) == 34), "the founding in another place, or with more in it")
     need(head is None or head["applied_height"] < height and len(head["applied_hash"]) == 32 and shows(head["proposer"]), "a head without form")
     need(head is not None or r is not None or not index, f"what was proposed for height {height} is no block")
-    root = e["state_root"]
     need(root is None or 0 < root["height"] == height - 1 and len(root["root"]) == 32 and (r is None or head is not None), "a state root of another place")
     if r is not None:
         need(r["index"] == index and r["height"] == height and (r["position"] == 0) == (head is not None), "the receipt is of another place")
         need(not r["first_id"] and len(r["id"]) == 32 and shows(r["subject"], 403), "a receipt without form")
         need(r["reason"] not in (*range(1, 9), 10, 20, 23, 25, 29), f"a record with reason {r['reason']}")
         need(r["reason"] or not any(r[n] for n in ("operation", "subject", "have", "want")), "accepted, but refused")
+    need(r or not e["carried_out"], "carried out by no transaction")
+    need((e["records"] > 0) == (r is not None and head is not None), "a count of records where none stands, or none where it does")
+    return e
+
+def record(raw, index, genesis):  # (4)
+    e, body = shape(raw, index), None
+    r = e["receipt"]
+    need(index or raw == b"\x12\x20" + genesis, "the founding is by another genesis document")
+    if r is not None:
         id, body = transaction(e["transaction"], genesis)
         need(id == r["id"], "the receipt's id is not the transaction's")
         need((r["party"], r["reference"]) == (body["party"], body["reference"]) and r["operation"] < len(body["operations"]), "the receipt is of another transaction")
@@ -83,8 +91,6 @@ def record(raw, index, genesis):  # (4)
             need(len(prepared["operations"]) == 1 and prepared["operations"][0]["prepare"], "what was carried out was not prepared")
         need(sorted({c["operation"] for c in e["carried_out"]}) == [c["operation"] for c in e["carried_out"]], "carried out in another order")
         need(r["reason"] != 24 or 0 != body["expiry"] == r["have"] < r["want"] == r["time"], "expired, but not by its expiry")
-    need(r or not e["carried_out"], "carried out by no transaction")
-    need((e["records"] > 0) == (r is not None and head is not None), "a count of records where none stands, or none where it does")
     return e, body
 
 def join(entries, genesis):  # (4, 5)
