@@ -104,6 +104,11 @@ type position struct {
 	facts  facts
 }
 
+// Damaged tells whether an error says that the disk does not hold what was written.
+func Damaged(err error) bool {
+	return errors.Is(err, disk.ErrDamaged) || pebble.IsCorruptionError(err)
+}
+
 // Open opens the store in dir, and founds the ledger if there is none. v must
 // be a verifier of the founding's chain.
 func Open(dir string, f tx.Founding, v *tx.Verifier, o Options) (*Ledger, error) {

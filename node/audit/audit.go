@@ -214,6 +214,11 @@ func Run(ctx context.Context, logs []Log, o Options) (report *Report, err error)
 	if err != nil {
 		return nil, fmt.Errorf("audit: make a directory for the ledger: %w", err)
 	}
+	defer func() {
+		if kept && state.Damaged(err) {
+			err = fmt.Errorf("%w; once the disk is good, remove %s: the next audit makes it anew", err, filepath.Join(o.Dir, LedgerDir))
+		}
+	}()
 	verifier := tx.NewVerifier(o.Founding.Hash)
 	ledger, err := state.Open(filepath.Join(o.Dir, LedgerDir), o.Founding, verifier, o.Store)
 	if err != nil {
