@@ -105,9 +105,9 @@ type Config struct {
 	CheckConservation bool
 	// OnValidators is told the validators that the ledger lists, and those that
 	// this node knows by introduction alone and admits to IntroducedStreams, at
-	// start and whenever they change; it must not block. A removed one is needed
-	// no more: Raft counts the votes of a new configuration from the moment that
-	// its leader has it.
+	// start and whenever they change; it must not block. A removed one is among
+	// the latter until Raft's configuration is without it: where several are removed
+	// Raft takes one after the other out, and counts the votes of the rest for that.
 	OnValidators func(listed, introduced []tx.Validator)
 	// Introduce leads from the validators that the ledger lists at the start to
 	// those of today, from a file that they signed; nil where there is none.

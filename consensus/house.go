@@ -45,6 +45,7 @@ func (n *Node) keepHouse(ctx context.Context) {
 			n.run(func(context.Context) { defer n.snapshotting.Store(false); n.snapshot() })
 		}
 		n.acquaint(ctx)
+		n.dismiss()
 		if !n.Leads() {
 			office = time.Time{}
 			continue
@@ -106,7 +107,14 @@ func (n *Node) HandOver(to string) error {
 	if !ok || r == nil {
 		return fmt.Errorf("consensus: hand over to %q: no such validator, or this node has not started", to)
 	}
-	s := server(v)
+	s, now := server(v), r.GetConfiguration()
+	if err := now.Error(); err != nil {
+		return fmt.Errorf("consensus: hand over to %s: %w", to, err)
+	}
+	// Raft would have it stand for election, which ends this leader's term for nothing.
+	if !slices.ContainsFunc(now.Configuration().Servers, func(h raft.Server) bool { return h.ID == s.ID && h.Suffrage == raft.Voter }) {
+		return fmt.Errorf("consensus: hand over to %s: it has no vote yet", to)
+	}
 	if err := n.settled(r.LeadershipTransferToServer(s.ID, s.Address)); err != nil {
 		return fmt.Errorf("consensus: hand over to %s: %w", to, err)
 	}
@@ -272,10 +280,7 @@ func (n *Node) reloadValidators() {
 	if old != nil && slices.EqualFunc(*old, list, func(a, b tx.Validator) bool { return a.Equal(&b) }) {
 		return
 	}
-	n.listing.Lock()
-	n.validators.Store(&list)
-	n.tellValidators()
-	n.listing.Unlock()
+	n.list(list)
 	if old != nil {
 		n.run(func(context.Context) { n.keepValidators() })
 	}

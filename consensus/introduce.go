@@ -38,11 +38,48 @@ func (n *Node) setIntroduced(all []tx.Validator) {
 	n.tellValidators()
 }
 
+// list takes over the ledger's list of validators. Whoever is not in it any more
+// leaves, and stays as well known as one that is introduced while Raft's configuration
+// has it.
+func (n *Node) list(all []tx.Validator) {
+	n.listing.Lock()
+	defer n.listing.Unlock()
+	if old := n.validators.Load(); old != nil {
+		n.leaving = append(n.leaving, *old...)
+	}
+	n.leaving = slices.DeleteFunc(n.leaving, func(v tx.Validator) bool {
+		return slices.ContainsFunc(all, func(w tx.Validator) bool { return v.Name == w.Name || string(v.NodeKey) == string(w.NodeKey) })
+	})
+	n.validators.Store(&all)
+	n.tellValidators()
+}
+
+// dismiss ends the acquaintance with those who have left Raft's configuration.
+func (n *Node) dismiss() {
+	r := n.running()
+	if r == nil {
+		return
+	}
+	n.listing.Lock()
+	defer n.listing.Unlock()
+	if len(n.leaving) == 0 {
+		return
+	}
+	future := r.GetConfiguration()
+	if future.Error() != nil {
+		return
+	}
+	n.leaving = slices.DeleteFunc(n.leaving, func(v tx.Validator) bool {
+		return !slices.ContainsFunc(future.Configuration().Servers, func(s raft.Server) bool { return s.ID == server(v).ID })
+	})
+	n.tellValidators()
+}
+
 // tellValidators gives the network the ledger's list and who is introduced
-// beside it. Callers hold listing.
+// beside it, or leaves. Callers hold listing.
 func (n *Node) tellValidators() {
 	listed := n.Validators()
-	var fresh []tx.Validator
+	fresh := slices.Clone(n.leaving)
 	for _, v := range n.introduced() {
 		if !slices.ContainsFunc(listed, func(w tx.Validator) bool { return w.Equal(&v) }) {
 			fresh = append(fresh, v)

@@ -38,8 +38,10 @@ type Node struct {
 
 	validators atomic.Pointer[[]tx.Validator]
 	// strangers are introduced; listing guards what the network is told of both.
-	strangers   atomic.Pointer[[]tx.Validator]
-	listing     sync.Mutex
+	strangers atomic.Pointer[[]tx.Validator]
+	listing   sync.Mutex
+	// leaving are listed no more, and in Raft's configuration still.
+	leaving     []tx.Validator
 	acquainting atomic.Bool
 	// outdated says that the list here is old, where too few say so; empty else.
 	outdated atomic.Pointer[string]

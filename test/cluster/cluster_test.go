@@ -279,6 +279,38 @@ func TestRemoveOneOfTwo(t *testing.T) {
 	})
 }
 
+// TestTwoRemovedAtOnce: while Raft takes one after the other out of its configuration,
+// the vote of the other may be needed for it, as it is where one more of five is down.
+func TestTwoRemovedAtOnce(t *testing.T) {
+	for _, leader := range []string{"n1", "n3"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := New(t, Options{Voters: 5, Entities: 1, ScriptClock: true})
+			c.must(c.Lead(leader))
+			c.Stop("n5")
+			var raws [][]byte
+			for _, name := range []string{"n1", "n2"} {
+				raws = append(raws, c.Sign("ministry", "remove-"+name, tx.Operation{Operation: &tx.Operation_RemoveValidator{RemoveValidator: &tx.RemoveValidator{Name: name}}}))
+			}
+			// Where the leader itself is removed nobody may tell the outcome.
+			if _, err := c.Submit(leader, raws...); err != nil && leader != "n1" {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+			for _, name := range []string{"n3", "n4"} {
+				if s := c.Nodes[name].Status(); !s.Serving || len(s.Pending) > 0 || len(s.Peers) != 2 {
+					t.Errorf("%s led: %s: %+v", leader, name, s)
+				}
+				for _, gone := range []string{"n1", "n2"} {
+					if n := c.Wire.Open(name, gone) + c.Wire.Open(gone, name); n != 0 {
+						t.Errorf("%s led: %d streams between %s and the removed %s are open", leader, n, name, gone)
+					}
+				}
+			}
+			c.Level(c.pay("n4", "after").Height, "n3", "n4")
+		})
+	}
+}
+
 // TestOutdatedList: one of three was away while another was replaced, and a new node
 // knows genesis alone: only one is left who could tell them who leads now. Both say
 // what helps, and it does.
