@@ -137,7 +137,7 @@ func TestNoJournal(t *testing.T) {
 	}
 	path := textFile(t, "")
 	if err := os.Truncate(path, 1<<40); err != nil {
-		t.Skip(err) // a file system without holes
+		t.Fatal(err)
 	}
 	if _, err := openJournal(path); err == nil || !strings.Contains(err.Error(), "longer than any entry") {
 		t.Errorf("a terabyte of nothing: %v", err)
