@@ -69,10 +69,13 @@ func (n *Node) dismiss() {
 	if future.Error() != nil {
 		return
 	}
+	before := len(n.leaving)
 	n.leaving = slices.DeleteFunc(n.leaving, func(v tx.Validator) bool {
 		return !slices.ContainsFunc(future.Configuration().Servers, func(s raft.Server) bool { return s.ID == server(v).ID })
 	})
-	n.tellValidators()
+	if len(n.leaving) < before {
+		n.tellValidators()
+	}
 }
 
 // tellValidators gives the network the ledger's list and who is introduced

@@ -105,9 +105,7 @@ type position struct {
 }
 
 // Damaged tells whether an error says that the disk does not hold what was written.
-func Damaged(err error) bool {
-	return errors.Is(err, disk.ErrDamaged) || pebble.IsCorruptionError(err)
-}
+func Damaged(err error) bool { return disk.Damaged(err) }
 
 // Open opens the store in dir, and founds the ledger if there is none. v must
 // be a verifier of the founding's chain.

@@ -106,7 +106,7 @@ func (s *Store) readAll() error {
 
 // named makes what the store calls damage ErrDamaged.
 func named(err error) error {
-	if !errors.Is(err, ErrDamaged) && (pebble.IsCorruptionError(err) || errors.Is(err, disk.ErrDamaged)) {
+	if !errors.Is(err, ErrDamaged) && disk.Damaged(err) {
 		return fmt.Errorf("%w (%w)", ErrDamaged, err)
 	}
 	return err

@@ -131,7 +131,7 @@ func TestDamagedLog(t *testing.T) {
 		for _, at := range places {
 			n, err := readAll(t, withFlip(t, fs, name, at, 1<<r.IntN(8)), size)
 			switch {
-			case errors.Is(err, disk.ErrDamaged) || pebble.IsCorruptionError(err):
+			case disk.Damaged(err):
 			case err != nil:
 				t.Errorf("size %d, byte %d of %d: %v", size, at, end, err)
 			case n != records && !(at >= last && n == records-1):

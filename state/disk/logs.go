@@ -17,6 +17,9 @@ import (
 // ErrDamaged: what is on the disk is not what was written.
 var ErrDamaged = errors.New("the store is damaged")
 
+// Damaged tells whether an error says so, in this package's words or in Pebble's.
+func Damaged(err error) bool { return errors.Is(err, ErrDamaged) || pebble.IsCorruptionError(err) }
+
 // A log and a manifest are blocks of 32 KiB, filled with chunks that do not
 // cross a block's end. A chunk is a checksum (CRC-32C, masked; 4 bytes), the
 // length of its payload (2), its encoding (1), in logs also the number of the
